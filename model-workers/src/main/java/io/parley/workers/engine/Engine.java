@@ -1,0 +1,28 @@
+package io.parley.workers.engine;
+
+import java.nio.FloatBuffer;
+
+/**
+ * A model replica's forward pass on one device, at the level of one iteration. The caller owns KV
+ * block allocation, batching and sampling; the engine owns weights and the KV memory itself.
+ *
+ * <p>Not thread-safe: one thread calls it.
+ */
+public interface Engine extends AutoCloseable {
+  /** What the engine offers; constant. */
+  EngineSpec spec();
+
+  /**
+   * One forward pass. Keys and values of every input token are written to its sequence's blocks
+   * before attention, so a token sees itself and all earlier positions.
+   *
+   * @return logits, row-major {@code [input.rows().length, vocabularySize]}; valid until the next
+   *     call
+   * @throws IllegalArgumentException when a position, block or shape is out of range
+   * @throws EngineException when the device fails
+   */
+  FloatBuffer step(StepInput input);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,19 @@
+package io.parley.workers.engine;
+
+/**
+ * What an engine offers.
+ *
+ * @param vocabularySize columns of the logits
+ * @param contextLength the most positions of a sequence
+ * @param blockSize positions in a KV block
+ * @param blocks KV blocks in all; ids are 0 to blocks-1
+ * @param maxBatchTokens the most input tokens of one step
+ * @param variant names the arithmetic: same variant, same weights, same bits
+ */
+public record EngineSpec(
+    int vocabularySize,
+    int contextLength,
+    int blockSize,
+    int blocks,
+    int maxBatchTokens,
+    String variant) {}

@@ -1,0 +1,49 @@
+package io.parley.workers.replica;
+
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Finish;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.Work;
+
+/**
+ * One model on one device, as the worker actor drives it: run this work, give me tokens, cancel.
+ * Thread-safe; no method blocks for longer than it takes to enqueue.
+ */
+public interface Replica extends AutoCloseable {
+  ModelInfo model();
+
+  /** How many works can run at once. */
+  int slots();
+
+  /** Names the arithmetic: same variant, same weights, same bits. */
+  String variant();
+
+  /**
+   * Runs a work until it finishes, fails or is cancelled. The listener is called from the replica's
+   * own threads, in order, and must not block.
+   */
+  void start(Work work, Listener listener);
+
+  /**
+   * Stops a work at the next iteration; its listener is not called any more. Unknown ids are fine.
+   */
+  void cancel(AttemptId id);
+
+  @Override
+  void close();
+
+  /** Events of one work: admitted, then tokens, then exactly one of finished and failed. */
+  interface Listener {
+    void admitted(PromptInfo prompt);
+
+    /** The next token; the first one has index {@code work.prefix().size()}. */
+    void token(Token token);
+
+    void finished(Finish finish);
+
+    void failed(FailureCode code, String message);
+  }
+}

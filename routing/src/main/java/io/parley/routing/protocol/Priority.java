@@ -1,0 +1,7 @@
+package io.parley.routing.protocol;
+
+/** Which works go first when several wait. */
+public enum Priority {
+  INTERACTIVE,
+  BULK
+}

@@ -1,0 +1,27 @@
+package io.parley.routing.protocol;
+
+import java.util.List;
+
+/**
+ * One attempt, as dispatched to a worker.
+ *
+ * @param messages the conversation up to and including the turn's input
+ * @param prefix ids of the answer's tokens that are journaled already; generation goes on after
+ *     them, at position {@code prefix.size()} of the answer
+ * @param queueDeadlineEpochMillis past it the work is not worth starting
+ */
+public record Work(
+    AttemptId id,
+    ModelId model,
+    List<Message> messages,
+    List<Integer> prefix,
+    SamplingParams sampling,
+    ContextPolicy contextPolicy,
+    Priority priority,
+    long queueDeadlineEpochMillis)
+    implements CborSerializable {
+  public Work {
+    messages = List.copyOf(messages);
+    prefix = List.copyOf(prefix);
+  }
+}

@@ -1,0 +1,197 @@
+package io.parley.sessions;
+
+import akka.actor.typed.ActorRef;
+import io.parley.routing.protocol.CborSerializable;
+import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.FinishReason;
+import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.SessionInbox;
+import io.parley.routing.protocol.Token;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the edges of the cluster ask of a session. Every command is answered once, is safe to send
+ * again when the answer was lost, and refuses with a reason instead of failing.
+ */
+public sealed interface SessionCommand extends SessionInbox {
+
+  /** Makes an empty conversation, or one that starts with {@code history}. Idempotent. */
+  record Create(List<Message> history, Map<String, String> metadata, ActorRef<Reply> replyTo)
+      implements SessionCommand {}
+
+  /** Adds messages to an idle conversation without generating. {@code key} makes it idempotent. */
+  record AppendMessages(String key, List<Message> messages, ActorRef<Reply> replyTo)
+      implements SessionCommand {}
+
+  /** Replaces the conversation's metadata. */
+  record SetMetadata(Map<String, String> metadata, ActorRef<Reply> replyTo)
+      implements SessionCommand {}
+
+  /**
+   * Starts a turn. The same {@code key} always means the same turn: sent again, the answer is
+   * {@link Reply.TurnAccepted} with {@code repeated}; with another {@code fingerprint} it is
+   * refused with {@link RefusalReason#KEY_REUSED}.
+   *
+   * @param key the client's idempotency key, or a random one made by the edge
+   * @param fingerprint a hash over what was asked
+   * @param createIfAbsent whether a session that does not exist yet is made; else it is refused
+   *     with {@link RefusalReason#NOT_FOUND}
+   */
+  record StartTurn(
+      String key,
+      String fingerprint,
+      boolean createIfAbsent,
+      TurnRequest request,
+      ActorRef<Reply> replyTo)
+      implements SessionCommand {}
+
+  /**
+   * What is to be generated.
+   *
+   * @param history what a new session starts with (ignored by one that exists)
+   * @param input the turn's new messages, at least one
+   * @param instructions a system message for this turn alone, in front of everything
+   * @param stored whether the turn can be fetched later by its id
+   * @param background whether it goes on when nobody reads
+   * @param metadata the caller's own labels, kept with the turn
+   */
+  record TurnRequest(
+      ModelId model,
+      List<Message> history,
+      List<Message> input,
+      Optional<String> instructions,
+      SamplingParams sampling,
+      ContextPolicy contextPolicy,
+      Priority priority,
+      boolean stored,
+      boolean background,
+      Map<String, String> metadata) {
+    public TurnRequest {
+      history = List.copyOf(history);
+      input = List.copyOf(input);
+      metadata = Map.copyOf(metadata);
+    }
+  }
+
+  /**
+   * Reads journaled tokens from {@code fromIndex} on. Answered with {@link Reply.TurnSlice} as soon
+   * as there is something new beyond {@code fromIndex} and {@code seenStatus} (tokens, admission,
+   * the end), and at the latest after the session's read wait with what there is. Readers pull: a
+   * slow reader costs the session nothing, and a reader that asks again finds the session wherever
+   * it moved.
+   *
+   * @param seenAdmitted whether the reader knows already that the turn was admitted
+   */
+  record ReadTurn(int turn, int fromIndex, boolean seenAdmitted, ActorRef<Reply> replyTo)
+      implements SessionCommand {}
+
+  /** Ends a running turn; what was journaled stays. Idempotent: an ended turn stays as it is. */
+  record CancelTurn(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
+
+  /** Hides a turn from retrieval by id; its messages stay part of the conversation. */
+  record DeleteTurn(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
+
+  /** The whole session. */
+  record Get(ActorRef<Reply> replyTo) implements SessionCommand {}
+
+  /**
+   * Ends the session: a running turn is cancelled, content is dropped from its state. Idempotent.
+   */
+  record Delete(ActorRef<Reply> replyTo) implements SessionCommand {}
+
+  /** Answers. */
+  sealed interface Reply extends CborSerializable {
+    /** Done (or done before). */
+    record Done() implements Reply {}
+
+    /** The turn is journaled and runs, or did; {@code repeated} when the key was known. */
+    record TurnAccepted(int turn, boolean repeated) implements Reply {}
+
+    /** Part of a turn: {@code tokens} start at {@code fromIndex}. */
+    record TurnSlice(TurnView turn, int fromIndex, List<Token> tokens) implements Reply {}
+
+    /** A session and its turns, oldest first. */
+    record SessionView(
+        long createdEpochMillis,
+        Map<String, String> metadata,
+        List<Message> messages,
+        List<TurnView> turns)
+        implements Reply {}
+
+    /**
+     * The command had no effect.
+     *
+     * @param runningTurn the turn in the way, with {@link RefusalReason#TURN_RUNNING}
+     * @param retryAfterMillis with {@link RefusalReason#OVERLOADED} and {@link
+     *     RefusalReason#JOURNAL_UNAVAILABLE}
+     */
+    record Refused(
+        RefusalReason reason,
+        String detail,
+        Optional<Integer> runningTurn,
+        Optional<Long> retryAfterMillis)
+        implements Reply {}
+  }
+
+  /**
+   * A turn without its tokens.
+   *
+   * @param tokenCount tokens journaled so far
+   * @param answer the whole text when the turn has ended, else what is journaled so far
+   * @param attempts how many attempts were started
+   */
+  record TurnView(
+      int number,
+      TurnStatus status,
+      TurnRequest request,
+      Optional<PromptInfo> prompt,
+      int tokenCount,
+      String answer,
+      String tail,
+      Optional<FinishReason> finishReason,
+      Optional<Failure> failure,
+      int attempts,
+      boolean deleted,
+      long startedEpochMillis,
+      Optional<Long> endedEpochMillis) {}
+
+  /** Why a turn failed; {@code message} is for people. */
+  record Failure(FailureCode code, String message) {}
+
+  /** Where a turn stands. QUEUED: no worker admitted it yet. */
+  enum TurnStatus {
+    QUEUED,
+    RUNNING,
+    COMPLETED,
+    CANCELLED,
+    FAILED;
+
+    /** Whether nothing more will come. */
+    public boolean ended() {
+      return this == COMPLETED || this == CANCELLED || this == FAILED;
+    }
+  }
+
+  /** Why a command was refused. The edges map each to a status in one place. */
+  enum RefusalReason {
+    /** No such session or turn (or it was deleted). */
+    NOT_FOUND,
+    /** Another turn is running. */
+    TURN_RUNNING,
+    /** The idempotency key was used with another request. */
+    KEY_REUSED,
+    /** The session has as many turns or messages as it may. */
+    SESSION_FULL,
+    /** The dispatcher's queue is full. */
+    OVERLOADED,
+    /** The journal does not answer; the command may or may not have taken effect. */
+    JOURNAL_UNAVAILABLE
+  }
+}
