@@ -95,10 +95,16 @@ public sealed interface SessionCommand extends SessionInbox {
   /** Ends a running turn; what was journaled stays. Idempotent: an ended turn stays as it is. */
   record CancelTurn(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
 
-  /** Hides a turn from retrieval by id; its messages stay part of the conversation. */
+  /**
+   * Hides a turn from retrieval by id (a running one is cancelled first); its messages stay part of
+   * the conversation. Idempotent.
+   */
   record DeleteTurn(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
 
-  /** The whole session. */
+  /** One turn with its request and its answer's text; {@link Reply.TurnFound}. */
+  record GetTurn(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
+
+  /** The whole session; {@link Reply.SessionView}. */
   record Get(ActorRef<Reply> replyTo) implements SessionCommand {}
 
   /**
@@ -114,8 +120,29 @@ public sealed interface SessionCommand extends SessionInbox {
     /** The turn is journaled and runs, or did; {@code repeated} when the key was known. */
     record TurnAccepted(int turn, boolean repeated) implements Reply {}
 
-    /** Part of a turn: {@code tokens} start at {@code fromIndex}. */
-    record TurnSlice(TurnView turn, int fromIndex, List<Token> tokens) implements Reply {}
+    /**
+     * Part of a turn: {@code tokens} start at {@code fromIndex}. A slice is bounded (see {@code
+     * parley.session.read}), so the turn is read to its end only when {@code fromIndex +
+     * tokens.size() == turn.tokenCount()} and the status has ended.
+     */
+    record TurnSlice(TurnProgress turn, int fromIndex, List<Token> tokens) implements Reply {
+      public TurnSlice {
+        tokens = List.copyOf(tokens);
+      }
+
+      /** Where the next read starts. */
+      public int nextIndex() {
+        return fromIndex + tokens.size();
+      }
+
+      /** Whether nothing more will come after this slice. */
+      public boolean last() {
+        return turn.status().ended() && nextIndex() >= turn.tokenCount();
+      }
+    }
+
+    /** A turn that is there. */
+    record TurnFound(TurnView turn) implements Reply {}
 
     /** A session and its turns, oldest first. */
     record SessionView(
@@ -141,10 +168,32 @@ public sealed interface SessionCommand extends SessionInbox {
   }
 
   /**
+   * Where a turn stands, without what was asked and answered: it travels with every slice, so it is
+   * small. {@link GetTurn} gives the rest.
+   *
+   * @param tokenCount tokens journaled so far
+   * @param tail text after the last token's, once the turn completed
+   * @param attempts how many attempts were started
+   */
+  record TurnProgress(
+      int number,
+      TurnStatus status,
+      Optional<PromptInfo> prompt,
+      int tokenCount,
+      String tail,
+      Optional<FinishReason> finishReason,
+      Optional<Failure> failure,
+      int attempts,
+      long startedEpochMillis,
+      Optional<Long> endedEpochMillis) {}
+
+  /**
    * A turn without its tokens.
    *
    * @param tokenCount tokens journaled so far
-   * @param answer the whole text when the turn has ended, else what is journaled so far
+   * @param request as asked, but its {@code history} is empty: the session has it
+   * @param answer the whole text, {@code tail} included, when the turn has ended; else what is
+   *     journaled so far
    * @param attempts how many attempts were started
    */
   record TurnView(
