@@ -44,6 +44,23 @@ public sealed interface AttemptReport extends SessionInbox {
     }
   }
 
-  /** The attempt ended without a finish. {@code message} is for people and holds no prompt. */
-  record Failed(AttemptId id, FailureCode code, String message) implements AttemptReport {}
+  /**
+   * The attempt ended without a finish.
+   *
+   * <p>From a worker it is sent again until the session answers it with {@code GroupAccepted(id,
+   * nextIndex, ended = true)} or {@code DropAttempt}, like a group; tokens made before the failure
+   * come first, in groups. From a dispatcher (no worker had the attempt) it is sent once, without a
+   * worker to answer to.
+   *
+   * @param message for people; holds no prompt
+   * @param worker who reports and waits for an answer
+   */
+  record Failed(
+      AttemptId id, FailureCode code, String message, Optional<ActorRef<WorkerMessage>> worker)
+      implements AttemptReport {
+    /** As a dispatcher reports it. */
+    public Failed(AttemptId id, FailureCode code, String message) {
+      this(id, code, message, Optional.empty());
+    }
+  }
 }

@@ -1,0 +1,68 @@
+package io.parley.routing;
+
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.ActorSystem;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Extension;
+import akka.actor.typed.ExtensionId;
+import akka.actor.typed.Props;
+import io.parley.routing.protocol.ModelId;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The way to this node's {@link Dispatcher}. The first call of {@link #local()} starts it, unless
+ * {@link #start(Behavior)} did before.
+ */
+public final class Dispatchers implements Extension {
+  private static final Id ID = new Id();
+
+  private final ActorSystem<?> system;
+  private final Map<ModelId, Long> retryAfterMillis = new ConcurrentHashMap<>();
+  private ActorRef<Dispatcher.Command> dispatcher; // guarded by this
+
+  private Dispatchers(ActorSystem<?> system) {
+    this.system = system;
+  }
+
+  public static Dispatchers get(ActorSystem<?> system) {
+    return ID.apply(system);
+  }
+
+  /** This node's dispatcher. */
+  public synchronized ActorRef<Dispatcher.Command> local() {
+    if (dispatcher == null) {
+      throw new IllegalStateException("the dispatcher was not started");
+    }
+    return dispatcher;
+  }
+
+  /**
+   * Starts this node's dispatcher with a behaviour of the caller's choice, as a test may.
+   *
+   * @throws IllegalStateException when it runs already
+   */
+  public synchronized ActorRef<Dispatcher.Command> start(Behavior<Dispatcher.Command> behavior) {
+    if (dispatcher != null) {
+      throw new IllegalStateException("this node's dispatcher runs already");
+    }
+    dispatcher = system.systemActorOf(behavior, "parley-dispatcher", Props.empty());
+    return dispatcher;
+  }
+
+  /**
+   * Whether a work for the model would be queued now, without sending a message: empty when it
+   * would, else after how many milliseconds there may be room. A hint: {@code Submit} decides.
+   */
+  public Optional<Long> hasRoom(ModelId model) {
+    return Optional.ofNullable(retryAfterMillis.get(model));
+  }
+
+  private static final class Id extends ExtensionId<Dispatchers> {
+    @Override
+    public Dispatchers createExtension(ActorSystem<?> system) {
+      return new Dispatchers(system);
+    }
+  }
+}
