@@ -132,8 +132,8 @@ final class Dequantizer {
       int half = i / 128;
       int run = i % 128 / 32;
       int column = i % 32;
-      int low = in.get(from + half * 64 + run % 2 * 32 + column) >> run / 2 * 4 & 0xf;
-      int high = in.get(from + 128 + half * 32 + column) >> run * 2 & 3;
+      int low = (in.get(from + half * 64 + run % 2 * 32 + column) >> (run / 2 * 4)) & 0xf;
+      int high = (in.get(from + 128 + half * 32 + column) >> (run * 2)) & 3;
       float d = scale * in.get(from + 192 + i / 16);
       out[at + i] = d * ((low | (high << 4)) - 32);
     }
