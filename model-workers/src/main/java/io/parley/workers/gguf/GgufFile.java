@@ -220,6 +220,8 @@ public final class GgufFile implements AutoCloseable {
   }
 
   /**
+   * A tensor's entry in the directory.
+   *
    * @throws GgufException when there is no such tensor
    */
   public TensorInfo tensor(String name) {
