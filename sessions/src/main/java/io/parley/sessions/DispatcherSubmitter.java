@@ -1,0 +1,56 @@
+package io.parley.sessions;
+
+import akka.actor.typed.ActorSystem;
+import akka.actor.typed.javadsl.AskPattern;
+import io.parley.routing.Dispatcher;
+import io.parley.routing.Dispatchers;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.Work;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+
+/** Brings attempts to the dispatcher of this node. */
+public final class DispatcherSubmitter implements WorkSubmitter {
+  /** The dispatcher is on this node: only a restart of it takes longer. */
+  private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(5);
+
+  private final ActorSystem<?> system;
+  private final Dispatchers dispatchers;
+
+  public DispatcherSubmitter(ActorSystem<?> system) {
+    this.system = system;
+    this.dispatchers = Dispatchers.get(system);
+  }
+
+  @Override
+  public Optional<Long> retryAfterMillis(ModelId model) {
+    return dispatchers.hasRoom(model);
+  }
+
+  @Override
+  public CompletionStage<Submission> submit(Work work) {
+    return AskPattern.<Dispatcher.Command, Dispatcher.SubmitReply>ask(
+            dispatchers.local(),
+            replyTo -> new Dispatcher.Submit(work, replyTo),
+            ANSWER_TIMEOUT,
+            system.scheduler())
+        .thenApply(DispatcherSubmitter::submission);
+  }
+
+  @Override
+  public void cancel(AttemptId id) {
+    dispatchers.local().tell(new Dispatcher.CancelQueued(id));
+  }
+
+  private static Submission submission(Dispatcher.SubmitReply reply) {
+    if (reply instanceof Dispatcher.Full full) {
+      return new Submission.Full(full.retryAfterMillis());
+    }
+    if (reply instanceof Dispatcher.NoWorker) {
+      return new Submission.NoWorker();
+    }
+    return new Submission.Queued();
+  }
+}

@@ -1,0 +1,33 @@
+package io.parley.sessions;
+
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.SessionInbox;
+import io.parley.sessions.SessionCommand.Failure;
+
+/** What a session's entity says to itself. Never leaves the node. */
+sealed interface Internal extends SessionInbox {
+  /** The dispatcher answered. */
+  record Submitted(AttemptId id, WorkSubmitter.Submission submission) implements Internal {}
+
+  /** The dispatcher had no room; perhaps it has now. */
+  record SubmitAgain(AttemptId id) implements Internal {}
+
+  /** The worker's actor is gone. */
+  record WorkerGone(AttemptId id) implements Internal {}
+
+  /** The attempt is lost, and its backoff is over. */
+  record Retry(AttemptId id, Failure cause) implements Internal {}
+
+  /** A phase took too long. */
+  record Overdue(AttemptId id, FailureCode code) implements Internal {}
+
+  /** Some read waited long enough. */
+  record ReadsDue() implements Internal {}
+
+  /** Nothing came for a while. */
+  record Quiet() implements Internal {}
+
+  /** The shard wants the entity to stop. */
+  record Stop() implements Internal {}
+}

@@ -1,0 +1,35 @@
+package io.parley.sessions;
+
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.Work;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+
+/** Where a session brings its attempts: the dispatcher of its own node. */
+public interface WorkSubmitter {
+  /**
+   * Whether the queue has no room, so that a turn had better not begin.
+   *
+   * @return after how many milliseconds to come again, or empty when there is room
+   */
+  Optional<Long> retryAfterMillis(ModelId model);
+
+  /** Queues the attempt. Submitting it again is safe. */
+  CompletionStage<Submission> submit(Work work);
+
+  /** Takes the attempt out of the queue, if it is there. */
+  void cancel(AttemptId id);
+
+  /** What became of a submitted attempt. */
+  sealed interface Submission {
+    /** It waits, or a worker has it; the session hears of it. */
+    record Queued() implements Submission {}
+
+    /** No room; perhaps after so many milliseconds. */
+    record Full(long retryAfterMillis) implements Submission {}
+
+    /** Nobody serves the model. */
+    record NoWorker() implements Submission {}
+  }
+}

@@ -1,0 +1,53 @@
+package io.parley.sessions.domain;
+
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.Token;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A turn that has not ended.
+ *
+ * @param attempt the attempt whose reports are taken
+ * @param fruitless attempts in a row, this one included, without a new token
+ * @param admittedAttempt the last attempt that a worker admitted; 0 for none
+ * @param prompt what that attempt's worker said of the prompt
+ * @param answer what is journaled so far
+ */
+public record RunningTurn(
+    TurnSpec spec,
+    int attempt,
+    int fruitless,
+    int admittedAttempt,
+    Optional<PromptInfo> prompt,
+    Answer answer) {
+
+  static RunningTurn start(TurnSpec spec) {
+    return new RunningTurn(spec, 0, 0, 0, Optional.empty(), Answer.empty());
+  }
+
+  /** Whether a worker has taken the current attempt. */
+  public boolean admitted() {
+    return admittedAttempt == attempt;
+  }
+
+  boolean is(int turn, int attemptNumber) {
+    return spec.number() == turn && attempt == attemptNumber;
+  }
+
+  RunningTurn nextAttempt(int number) {
+    return new RunningTurn(spec, number, fruitless + 1, admittedAttempt, prompt, answer);
+  }
+
+  RunningTurn admittedWith(PromptInfo info) {
+    return new RunningTurn(spec, attempt, fruitless, attempt, Optional.of(info), answer);
+  }
+
+  RunningTurn appended(List<Token> tokens) {
+    return new RunningTurn(spec, attempt, 0, admittedAttempt, prompt, answer.append(tokens));
+  }
+
+  EndedTurn ended(TurnEnd end) {
+    return new EndedTurn(spec, attempt, prompt, answer, end, false);
+  }
+}

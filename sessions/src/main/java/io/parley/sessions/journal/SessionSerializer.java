@@ -1,0 +1,62 @@
+package io.parley.sessions.journal;
+
+import akka.serialization.SerializerWithStringManifest;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.cbor.CBORFactory;
+import com.fasterxml.jackson.dataformat.cbor.CBORGenerator;
+import com.fasterxml.jackson.dataformat.cbor.databind.CBORMapper;
+import java.io.IOException;
+import java.io.NotSerializableException;
+import java.io.UncheckedIOException;
+
+/**
+ * Writes events and snapshots of sessions as CBOR, under manifests that name a form and its
+ * version. Fields that a form does not know are skipped; fields that are missing get their default.
+ */
+public final class SessionSerializer extends SerializerWithStringManifest {
+  /** Stored with every event; never changes. */
+  private static final int IDENTIFIER = 7_102_501;
+
+  private final Manifests manifests = new Manifests();
+  private final ObjectMapper mapper =
+      new CBORMapper(
+              CBORFactory.builder()
+                  // a broken surrogate must not make a session that can never be stored again
+                  .enable(CBORGenerator.Feature.LENIENT_UTF_ENCODING)
+                  .build())
+          .setSerializationInclusion(JsonInclude.Include.NON_NULL)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+
+  @Override
+  public int identifier() {
+    return IDENTIFIER;
+  }
+
+  @Override
+  public String manifest(Object value) {
+    return manifests.writer(value).manifest();
+  }
+
+  @Override
+  public byte[] toBinary(Object value) {
+    try {
+      return mapper.writeValueAsBytes(manifests.writer(value).store().apply(value));
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write " + manifest(value), e);
+    }
+  }
+
+  @Override
+  public Object fromBinary(byte[] bytes, String manifest) throws NotSerializableException {
+    Class<? extends Manifests.Form> form = manifests.form(manifest);
+    try {
+      return mapper.readValue(bytes, form).restore();
+    } catch (IOException | RuntimeException e) {
+      var unreadable = new NotSerializableException("cannot read a stored '" + manifest + "'");
+      unreadable.initCause(e);
+      throw unreadable;
+    }
+  }
+}

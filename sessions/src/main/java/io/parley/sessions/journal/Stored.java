@@ -1,0 +1,171 @@
+package io.parley.sessions.journal;
+
+import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.TurnRequest;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * The persisted forms of values that several events share. A component that is added later is a
+ * boxed type or an object, absent (null) in what was written before, and gets its default here.
+ * None is ever renamed or removed within a version. Enums are stored by name.
+ */
+final class Stored {
+  private Stored() {}
+
+  /** A message. */
+  record MessageV1(String role, String content) {
+    static MessageV1[] of(List<Message> messages) {
+      return messages.stream()
+          .map(m -> new MessageV1(m.role().name(), m.content()))
+          .toArray(MessageV1[]::new);
+    }
+
+    static List<Message> messages(MessageV1[] stored) {
+      return Arrays.stream(orEmpty(stored))
+          .map(m -> new Message(Role.valueOf(m.role()), m.content()))
+          .toList();
+    }
+
+    private static MessageV1[] orEmpty(MessageV1[] stored) {
+      return stored == null ? new MessageV1[0] : stored;
+    }
+  }
+
+  /** How tokens are drawn. */
+  record SamplingV1(
+      double temperature,
+      double topP,
+      int topK,
+      double minP,
+      double repetitionPenalty,
+      double presencePenalty,
+      double frequencyPenalty,
+      long seed,
+      List<String> stop,
+      int maxTokens,
+      boolean ignoreEos,
+      boolean logProbs,
+      int topLogProbs) {
+    static SamplingV1 of(SamplingParams p) {
+      return new SamplingV1(
+          p.temperature(),
+          p.topP(),
+          p.topK(),
+          p.minP(),
+          p.repetitionPenalty(),
+          p.presencePenalty(),
+          p.frequencyPenalty(),
+          p.seed(),
+          p.stop(),
+          p.maxTokens(),
+          p.ignoreEos(),
+          p.logProbs(),
+          p.topLogProbs());
+    }
+
+    SamplingParams params() {
+      return new SamplingParams(
+          temperature,
+          topP,
+          topK,
+          minP,
+          repetitionPenalty,
+          presencePenalty,
+          frequencyPenalty,
+          seed,
+          orEmpty(stop),
+          maxTokens,
+          ignoreEos,
+          logProbs,
+          topLogProbs);
+    }
+  }
+
+  /** What was asked. Its history is the session's. */
+  record RequestV1(
+      String model,
+      MessageV1[] input,
+      String instructions,
+      SamplingV1 sampling,
+      String contextPolicy,
+      String priority,
+      boolean stored,
+      boolean background,
+      Map<String, String> metadata) {
+    static RequestV1 of(TurnRequest r) {
+      return new RequestV1(
+          r.model().toString(),
+          MessageV1.of(r.input()),
+          r.instructions().orElse(null),
+          SamplingV1.of(r.sampling()),
+          r.contextPolicy().name(),
+          r.priority().name(),
+          r.stored(),
+          r.background(),
+          r.metadata());
+    }
+
+    TurnRequest request() {
+      return new TurnRequest(
+          ModelId.parse(model),
+          List.of(),
+          MessageV1.messages(input),
+          Optional.ofNullable(instructions),
+          sampling.params(),
+          ContextPolicy.valueOf(contextPolicy),
+          Priority.valueOf(priority),
+          stored,
+          background,
+          orEmpty(metadata));
+    }
+  }
+
+  /** What the worker made of the messages. */
+  record PromptV1(
+      int promptTokens, int cachedTokens, int droppedMessages, String model, String variant) {
+    static PromptV1 of(PromptInfo p) {
+      return new PromptV1(
+          p.promptTokens(),
+          p.cachedTokens(),
+          p.droppedMessages(),
+          p.model().toString(),
+          p.variant());
+    }
+
+    PromptInfo prompt() {
+      return new PromptInfo(
+          promptTokens, cachedTokens, droppedMessages, ModelId.parse(model), variant);
+    }
+  }
+
+  /** Why something was given up. */
+  record FailureV1(String code, String message) {
+    static FailureV1 of(Failure failure) {
+      return new FailureV1(failure.code().name(), failure.message());
+    }
+
+    Failure failure() {
+      return new Failure(FailureCode.valueOf(code), message);
+    }
+  }
+
+  static List<String> orEmpty(List<String> list) {
+    return Objects.requireNonNullElse(list, List.of());
+  }
+
+  static Map<String, String> orEmpty(Map<String, String> map) {
+    return Objects.requireNonNullElse(map, Map.of());
+  }
+}

@@ -1,0 +1,266 @@
+package io.parley.sessions;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import akka.actor.testkit.typed.javadsl.TestProbe;
+import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage.DropAttempt;
+import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.sessions.SessionCommand.RefusalReason;
+import io.parley.sessions.SessionCommand.Reply;
+import io.parley.sessions.SessionCommand.TurnStatus;
+import io.parley.sessions.SessionFixture.Worker;
+import io.parley.sessions.WorkSubmitter.Submission;
+import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class SessionEntityTest {
+  private SessionFixture session = SessionFixture.startDefault();
+
+  @AfterEach
+  void stop() {
+    session.close();
+  }
+
+  private void with(String overrides) {
+    session.close();
+    session = SessionFixture.start(overrides);
+  }
+
+  private Worker runningTurn() {
+    session.startTurn("k");
+    return session.worker(session.dispatcher.next()).admit();
+  }
+
+  @Test
+  void runsATurnToItsEnd() {
+    assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, false));
+    Work work = session.dispatcher.next();
+    assertThat(work.messages()).containsExactly(new Message(Role.USER, "hello"));
+    Worker worker = session.worker(work).admit();
+
+    assertThat(worker.group(0, "a", "b")).isEqualTo(new GroupAccepted(work.id(), 2, false));
+    assertThat(worker.finish(2, "c")).isEqualTo(new GroupAccepted(work.id(), 3, true));
+
+    Reply.TurnSlice slice = session.read(1, 0);
+    assertThat(slice.tokens()).isEqualTo(Samples.tokens(0, "a", "b", "c"));
+    assertThat(slice.turn().status()).isEqualTo(TurnStatus.COMPLETED);
+    assertThat(slice.last()).isTrue();
+    assertThat(session.view().messages())
+        .containsExactly(new Message(Role.USER, "hello"), new Message(Role.ASSISTANT, "abc"));
+  }
+
+  @Test
+  void theSameKeyAtOnceFromManyCallersIsOneTurn() {
+    List<TestProbe<Reply>> callers = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      callers.add(
+          session.send(
+              to -> new SessionCommand.StartTurn("k", "f", true, Samples.request("hello"), to)));
+    }
+    long first =
+        callers.stream()
+            .map(TestProbe::receiveMessage)
+            .peek(reply -> assertThat(((Reply.TurnAccepted) reply).turn()).isEqualTo(1))
+            .filter(reply -> !((Reply.TurnAccepted) reply).repeated())
+            .count();
+
+    assertThat(first).isEqualTo(1);
+    assertThat(session.journal()).filteredOn(TurnStarted.class::isInstance).hasSize(1);
+    session.dispatcher.next();
+    assertThat(session.dispatcher.works).isEmpty();
+  }
+
+  @Test
+  void anotherTurnIsRefusedWhileOneRuns() {
+    session.startTurn("k");
+    Reply.Refused refused = (Reply.Refused) session.startTurn("other");
+    assertThat(refused.reason()).isEqualTo(RefusalReason.TURN_RUNNING);
+    assertThat(refused.runningTurn()).contains(1);
+  }
+
+  @Test
+  void aFullQueueRefusesTheTurnAndJournalsNothing() {
+    session.dispatcher.full = Optional.of(700L);
+    Reply.Refused refused = (Reply.Refused) session.startTurn("k");
+    assertThat(refused.reason()).isEqualTo(RefusalReason.OVERLOADED);
+    assertThat(refused.retryAfterMillis()).contains(700L);
+    assertThat(session.journal()).isEmpty();
+  }
+
+  @Test
+  void submitsAgainWhenTheQueueFilledUpMeanwhile() {
+    session.dispatcher.answer = new Submission.Full(1);
+    session.startTurn("k");
+    Work work = session.dispatcher.next();
+    assertThat(session.dispatcher.next().id()).isEqualTo(work.id());
+  }
+
+  @Test
+  void failsTheTurnWhenTheQueueStaysFull() {
+    with("parley.session.queue-timeout = 100 ms");
+    session.dispatcher.answer = new Submission.Full(1);
+    session.startTurn("k");
+    assertThat(failureOf(1)).isEqualTo(FailureCode.QUEUE_TIMEOUT);
+  }
+
+  private FailureCode failureOf(int turn) {
+    await().until(() -> session.read(turn, 0).turn().status().ended());
+    return session.read(turn, 0).turn().failure().orElseThrow().code();
+  }
+
+  @Test
+  void aModelThatNobodyServesFailsTheTurn() {
+    session.dispatcher.answer = new Submission.NoWorker();
+    session.startTurn("k");
+    assertThat(failureOf(1)).isEqualTo(FailureCode.MODEL_NOT_FOUND);
+  }
+
+  @Test
+  void timesOutWithoutAFirstToken() {
+    with("parley.session.first-token-timeout = 50 ms");
+    Worker worker = runningTurn();
+    assertThat(failureOf(1)).isEqualTo(FailureCode.FIRST_TOKEN_TIMEOUT);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+  }
+
+  @Test
+  void timesOutAltogether() {
+    with("parley.session.turn-timeout = 100 ms");
+    runningTurn().group(0, "a");
+    assertThat(failureOf(1)).isEqualTo(FailureCode.TURN_TIMEOUT);
+  }
+
+  @Test
+  void aSilentWorkerIsReplaced() {
+    with("parley.session.stall-timeout = 50 ms");
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    Work next = session.dispatcher.next();
+    assertThat(next.id().attempt()).isEqualTo(2);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+  }
+
+  @Test
+  void aDeadWorkersTurnGoesOnFromItsTokens() {
+    Worker worker = runningTurn();
+    worker.group(0, "a", "b");
+    worker.die();
+
+    Work next = session.dispatcher.next();
+    assertThat(next.id().attempt()).isEqualTo(2);
+    assertThat(next.prefix()).containsExactly(100, 101);
+    Worker second = session.worker(next).admit();
+    second.finish(2, "c");
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b", "c"));
+  }
+
+  @Test
+  void givesUpAfterTooManyAttemptsWithoutAToken() {
+    with("parley.session.max-attempts = 3");
+    session.startTurn("k");
+    for (int attempt = 1; attempt <= 3; attempt++) {
+      Work work = session.dispatcher.next();
+      assertThat(work.id().attempt()).isEqualTo(attempt);
+      session.tell(new AttemptReport.Failed(work.id(), FailureCode.ENGINE_FAILED, "x"));
+    }
+    assertThat(failureOf(1)).isEqualTo(FailureCode.ATTEMPTS_EXHAUSTED);
+    assertThat(session.dispatcher.works).isEmpty();
+  }
+
+  @Test
+  void aFailureThatNoRetryHealsEndsTheTurn() {
+    session.startTurn("k");
+    Work work = session.dispatcher.next();
+    session.tell(
+        new AttemptReport.Failed(work.id(), FailureCode.CONTEXT_LENGTH_EXCEEDED, "too long"));
+    assertThat(failureOf(1)).isEqualTo(FailureCode.CONTEXT_LENGTH_EXCEEDED);
+  }
+
+  @Test
+  void lostAnswersAreRepairedByResends() {
+    Worker worker = runningTurn();
+    worker.group(0, "a", "b");
+    // the same again, then overlapping, then with a gap
+    assertThat(worker.group(0, "a", "b")).isEqualTo(new GroupAccepted(worker.attempt, 2, false));
+    assertThat(worker.group(1, "b", "c")).isEqualTo(new GroupAccepted(worker.attempt, 3, false));
+    assertThat(worker.group(7, "x")).isEqualTo(new GroupAccepted(worker.attempt, 3, false));
+    assertThat(worker.finish(3)).isEqualTo(new GroupAccepted(worker.attempt, 3, true));
+    assertThat(worker.finish(3)).isEqualTo(new GroupAccepted(worker.attempt, 3, true));
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b", "c"));
+  }
+
+  @Test
+  void aWaitingReaderHearsOfTokensOnlyWhenTheyAreJournaled() {
+    Worker worker = runningTurn();
+    TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, true, to));
+    worker.group(0, "a");
+    Reply.TurnSlice slice = (Reply.TurnSlice) reader.receiveMessage();
+    assertThat(slice.tokens()).isEqualTo(Samples.tokens(0, "a"));
+  }
+
+  @Test
+  void aReaderIsAnsweredAtTheLatestAfterTheReadWait() {
+    runningTurn();
+    await().until(() -> session.read(1, 0).turn().status() == TurnStatus.RUNNING);
+    Reply.TurnSlice slice = session.read(1, 0);
+    assertThat(slice.tokens()).isEmpty();
+    assertThat(slice.last()).isFalse();
+  }
+
+  @Test
+  void tooManyReadersAreAnsweredEarly() {
+    with("parley.session.read { wait = 1 h, max-waiting = 2 }");
+    session.startTurn("k");
+    List<TestProbe<Reply>> readers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      readers.add(session.send(to -> new SessionCommand.ReadTurn(1, 0, false, to)));
+    }
+    assertThat(readers.get(0).receiveMessage()).isInstanceOf(Reply.TurnSlice.class);
+    readers.get(1).expectNoMessage();
+  }
+
+  @Test
+  void aSlowReaderGetsAllInBoundedSlices() {
+    with("parley.session.read.max-tokens = 2");
+    Worker worker = runningTurn();
+    worker.group(0, "a", "b", "c");
+    worker.finish(3, "d", "e");
+    assertThat(session.read(1, 0).tokens()).hasSize(2);
+    assertThat(session.read(1, 0).last()).isFalse();
+    assertThat(session.readAll(1)).extracting(Token::text).containsExactly("a", "b", "c", "d", "e");
+  }
+
+  @Test
+  void cancelEndsAQueuedTurn() {
+    session.startTurn("k");
+    Work work = session.dispatcher.next();
+    assertThat(session.ask(to -> new SessionCommand.CancelTurn(1, to))).isEqualTo(new Reply.Done());
+    assertThat(session.read(1, 0).turn().status()).isEqualTo(TurnStatus.CANCELLED);
+    assertThat(session.dispatcher.cancelled).contains(work.id());
+    Worker late = session.worker(work).admit();
+    late.probe.expectMessage(new DropAttempt(work.id()));
+  }
+
+  @Test
+  void cancelKeepsWhatARunningTurnSaid() {
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    session.ask(to -> new SessionCommand.CancelTurn(1, to));
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+    assertThat(session.ask(to -> new SessionCommand.CancelTurn(1, to))).isEqualTo(new Reply.Done());
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a"));
+    assertThat(session.view().messages())
+        .containsExactly(new Message(Role.USER, "hello"), new Message(Role.ASSISTANT, "a"));
+  }
+}
