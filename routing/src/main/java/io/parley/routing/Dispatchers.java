@@ -7,13 +7,14 @@ import akka.actor.typed.Extension;
 import akka.actor.typed.ExtensionId;
 import akka.actor.typed.Props;
 import io.parley.routing.protocol.ModelId;
+import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The way to this node's {@link Dispatcher}. The first call of {@link #local()} starts it, unless
- * {@link #start(Behavior)} did before.
+ * {@code start} did before.
  */
 public final class Dispatchers implements Extension {
   private static final Id ID = new Id();
@@ -32,10 +33,26 @@ public final class Dispatchers implements Extension {
 
   /** This node's dispatcher. */
   public synchronized ActorRef<Dispatcher.Command> local() {
-    if (dispatcher == null) {
-      throw new IllegalStateException("the dispatcher was not started");
-    }
-    return dispatcher;
+    return dispatcher == null ? start(RoutingPolicy.mostFreeSlots()) : dispatcher;
+  }
+
+  /**
+   * Starts this node's dispatcher, as {@code parley.routing} of the configuration says.
+   *
+   * @throws IllegalStateException when it runs already
+   * @throws IllegalArgumentException when a setting is wrong
+   */
+  public ActorRef<Dispatcher.Command> start(RoutingPolicy policy) {
+    WorkerDirectory directory = WorkerDirectory.get(system);
+    return start(
+        DispatcherBehavior.create(
+            new DispatcherBehavior.Surroundings(
+                RoutingSettings.from(system.settings().config()),
+                policy,
+                directory::serves,
+                SessionReports.bySharding(system),
+                retryAfterMillis,
+                InstantSource.system())));
   }
 
   /**

@@ -1,0 +1,91 @@
+package io.parley.routing;
+
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.ActorSystem;
+import akka.actor.typed.Extension;
+import akka.actor.typed.ExtensionId;
+import akka.actor.typed.Props;
+import akka.actor.typed.receptionist.ServiceKey;
+import io.parley.routing.protocol.CborSerializable;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.routing.protocol.WorkerMessage;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * What models are served in the cluster, as this node knows it. Workers register with the
+ * receptionist when they are ready; each node's directory asks them once what they serve, and
+ * forgets a worker that stopped or whose node was removed. The first use on a node starts it, so it
+ * is empty for a moment then.
+ */
+public final class WorkerDirectory implements Extension {
+  /** Under this key a worker registers when it is ready to run works. */
+  public static final ServiceKey<WorkerMessage> SERVICE_KEY =
+      ServiceKey.create(WorkerMessage.class, "parley-worker");
+
+  private static final Id ID = new Id();
+
+  /** Asks a worker what it serves. */
+  public record Describe(ActorRef<Description> replyTo) implements WorkerMessage {}
+
+  /** What a worker serves. */
+  public record Description(ActorRef<WorkerMessage> worker, ModelInfo model)
+      implements CborSerializable {}
+
+  private final AtomicReference<List<ModelInfo>> models = new AtomicReference<>(List.of());
+
+  private WorkerDirectory(ActorSystem<?> system) {
+    RoutingSettings settings = RoutingSettings.from(system.settings().config());
+    system.systemActorOf(
+        DirectoryBehavior.create(settings.describeInterval(), models::set),
+        "parley-worker-directory",
+        Props.empty());
+  }
+
+  public static WorkerDirectory get(ActorSystem<?> system) {
+    return ID.apply(system);
+  }
+
+  /** Every model that is served somewhere, by name and then newest first. */
+  public List<ModelInfo> models() {
+    return models.get();
+  }
+
+  /**
+   * Finds a model.
+   *
+   * @param nameOrId {@code name@version}, or a name alone for its newest version
+   */
+  public Optional<ModelInfo> find(String nameOrId) {
+    return find(models(), nameOrId);
+  }
+
+  /** Whether a worker serves exactly this model and version. */
+  public boolean serves(ModelId id) {
+    return models().stream().anyMatch(model -> model.id().equals(id));
+  }
+
+  static Optional<ModelInfo> find(List<ModelInfo> newestFirst, String nameOrId) {
+    return newestFirst.stream()
+        .filter(
+            model -> model.id().name().equals(nameOrId) || model.id().toString().equals(nameOrId))
+        .findFirst();
+  }
+
+  /** Name, then newest first. */
+  static Comparator<ModelInfo> order() {
+    return Comparator.comparing((ModelInfo model) -> model.id().name())
+        .thenComparing(Comparator.comparingLong(ModelInfo::createdEpochSeconds).reversed())
+        .thenComparing(model -> model.id().version(), Comparator.reverseOrder());
+  }
+
+  private static final class Id extends ExtensionId<WorkerDirectory> {
+    @Override
+    public WorkerDirectory createExtension(ActorSystem<?> system) {
+      return new WorkerDirectory(system);
+    }
+  }
+}

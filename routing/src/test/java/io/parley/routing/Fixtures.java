@@ -1,0 +1,66 @@
+package io.parley.routing;
+
+import akka.actor.typed.ActorSystem;
+import akka.cluster.typed.Cluster;
+import akka.cluster.typed.Join;
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.TenantId;
+import io.parley.routing.protocol.Work;
+import java.util.List;
+
+/** What the tests of this module share. */
+final class Fixtures {
+  static final ModelInfo MODEL =
+      new ModelInfo(ModelId.parse("tiny@1"), 2048, 1_700_000_000L, "tests", "Apache-2.0");
+
+  private Fixtures() {}
+
+  /** A cluster node on a free port of the loopback; it does not join by itself. */
+  static Config node() {
+    return ConfigFactory.parseString(
+            """
+            akka.actor.provider = cluster
+            akka.loglevel = WARNING
+            akka.remote.artery.canonical { hostname = "127.0.0.1", port = 0 }
+            akka.cluster.jmx.multi-mbeans-in-same-jvm = on
+            akka.cluster.downing-provider-class = "akka.cluster.sbr.SplitBrainResolverProvider"
+            akka.coordinated-shutdown.exit-jvm = off
+            akka.coordinated-shutdown.run-by-actor-system-terminate = off
+            """)
+        .withFallback(ConfigFactory.load());
+  }
+
+  static void join(ActorSystem<?> node, ActorSystem<?> seed) {
+    Cluster.get(node).manager().tell(Join.create(Cluster.get(seed).selfMember().address()));
+  }
+
+  static Work work(int turn) {
+    return work(turn, Priority.INTERACTIVE);
+  }
+
+  static Work work(int turn, Priority priority) {
+    return work(turn, 1, priority, Long.MAX_VALUE);
+  }
+
+  static Work work(int turn, int attempt, Priority priority, long deadlineEpochMillis) {
+    return new Work(
+        new AttemptId(new SessionId(TenantId.DEFAULT, "s"), turn, attempt),
+        MODEL.id(),
+        List.of(new Message(Role.USER, "hello")),
+        List.of(),
+        SamplingParams.greedy(16),
+        ContextPolicy.ERROR,
+        priority,
+        deadlineEpochMillis);
+  }
+}
