@@ -1,0 +1,120 @@
+package io.parley.workers;
+
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Finish;
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.Token;
+import io.parley.workers.replica.Replica;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a replica said of one attempt and its worker has not looked at yet. The replica's threads
+ * write, the worker empties it. The worker is woken for what cannot wait (the admission, the first
+ * token, the end); other tokens wait for its next tick, so that a token costs no message.
+ */
+final class AttemptBuffer implements Replica.Listener {
+
+  /** An end without a finish. */
+  record Failure(FailureCode code, String message) {}
+
+  /** What came since the last look. */
+  record Drained(
+      Optional<PromptInfo> prompt,
+      List<Token> tokens,
+      Optional<Finish> finish,
+      Optional<Failure> failure) {}
+
+  private final int tokensMax;
+  private final Runnable wake;
+  private List<Token> tokens = new ArrayList<>(); // guarded by this, as all below
+  private Optional<PromptInfo> prompt = Optional.empty();
+  private Optional<Finish> finish = Optional.empty();
+  private Optional<Failure> failure = Optional.empty();
+  private int tokensSeen;
+  private boolean closed;
+
+  /**
+   * @param tokensMax the most tokens the replica may give; one more fails the attempt
+   * @param wake called on the replica's threads
+   */
+  AttemptBuffer(int tokensMax, Runnable wake) {
+    this.tokensMax = tokensMax;
+    this.wake = wake;
+  }
+
+  @Override
+  public void admitted(PromptInfo info) {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      prompt = Optional.of(info);
+    }
+    wake.run();
+  }
+
+  @Override
+  public void token(Token token) {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      tokensSeen++;
+      if (tokensSeen > tokensMax) {
+        end(Optional.empty(), Optional.of(tooMany()));
+      } else {
+        tokens.add(token);
+        if (tokensSeen > 1) {
+          return;
+        }
+      }
+    }
+    wake.run();
+  }
+
+  @Override
+  public void finished(Finish last) {
+    synchronized (this) {
+      end(Optional.of(last), Optional.empty());
+    }
+    wake.run();
+  }
+
+  @Override
+  public void failed(FailureCode code, String message) {
+    synchronized (this) {
+      end(Optional.empty(), Optional.of(new Failure(code, message)));
+    }
+    wake.run();
+  }
+
+  /** Takes out what is there. */
+  synchronized Drained drain() {
+    Drained drained = new Drained(prompt, tokens, finish, failure);
+    tokens = new ArrayList<>();
+    prompt = Optional.empty();
+    finish = Optional.empty();
+    failure = Optional.empty();
+    return drained;
+  }
+
+  /** Takes out what is there and nothing that comes later. */
+  synchronized Drained close() {
+    closed = true;
+    return drain();
+  }
+
+  private void end(Optional<Finish> last, Optional<Failure> reason) {
+    if (!closed) {
+      closed = true;
+      finish = last;
+      failure = reason;
+    }
+  }
+
+  private static Failure tooMany() {
+    return new Failure(FailureCode.ENGINE_FAILED, "more tokens than were asked for");
+  }
+}

@@ -1,0 +1,198 @@
+package io.parley.workers;
+
+import akka.actor.typed.ActorRef;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage;
+import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.workers.replica.Replica;
+import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+
+/**
+ * The attempts of a worker: those that wait for a slot, those that run, and those that ended and
+ * whose sessions have not said yet that they know. Used by the worker's thread alone.
+ */
+final class Attempts {
+  private final ActorRef<WorkerMessage> worker;
+  private final WorkerSettings settings;
+  private final Consumer<AttemptReport> sessions;
+  private final Runnable wake;
+  private final Logger log;
+  private final InstantSource clock = InstantSource.system();
+
+  private final Deque<Work> parked = new ArrayDeque<>();
+  private final Map<AttemptId, RunningAttempt> held = new LinkedHashMap<>();
+  private int running;
+  private boolean finished;
+
+  Attempts(
+      ActorRef<WorkerMessage> worker,
+      WorkerSettings settings,
+      Consumer<AttemptReport> sessions,
+      Runnable wake,
+      Logger log) {
+    this.worker = worker;
+    this.settings = settings;
+    this.sessions = sessions;
+    this.wake = wake;
+    this.log = log;
+  }
+
+  int parked() {
+    return parked.size();
+  }
+
+  /** How many have a slot. */
+  int running() {
+    return running;
+  }
+
+  /** How many ended and are held for their sessions. */
+  int ended() {
+    return held.size() - running;
+  }
+
+  boolean isEmpty() {
+    return parked.isEmpty() && held.isEmpty();
+  }
+
+  /** Takes a work that came out of a stream; twice the same one is taken once. */
+  void park(Work work) {
+    boolean known =
+        held.containsKey(work.id()) || parked.stream().anyMatch(w -> w.id().equals(work.id()));
+    if (!known) {
+      parked.add(work);
+    }
+  }
+
+  void startParked(Replica replica, long nowNanos) {
+    while (!parked.isEmpty() && running < replica.slots()) {
+      Work work = parked.poll();
+      if (isLate(work)) {
+        failLate(work, nowNanos);
+        continue;
+      }
+      RunningAttempt attempt = hold(work, nowNanos);
+      running++;
+      log.debug("Attempt {} starts", work.id());
+      try {
+        replica.start(work, attempt.buffer());
+      } catch (RuntimeException e) {
+        log.error("The replica did not start an attempt", e);
+        attempt.buffer().failed(FailureCode.ENGINE_FAILED, "the replica did not start");
+      }
+    }
+  }
+
+  private boolean isLate(Work work) {
+    return work.queueDeadlineEpochMillis() <= clock.millis();
+  }
+
+  private void failLate(Work work, long nowNanos) {
+    hold(work, nowNanos).fail(FailureCode.QUEUE_TIMEOUT, "no slot was free in time", nowNanos);
+  }
+
+  private RunningAttempt hold(Work work, long nowNanos) {
+    int tokensMax = Math.max(0, work.sampling().maxTokens() - work.prefix().size());
+    AttemptBuffer buffer = new AttemptBuffer(tokensMax, wake);
+    RunningAttempt attempt = new RunningAttempt(work, worker, buffer, settings, nowNanos);
+    held.put(work.id(), attempt);
+    return attempt;
+  }
+
+  /** Looks at the replica's news; false when it says that its engine failed. */
+  boolean look(long nowNanos) {
+    boolean healthy = true;
+    for (RunningAttempt attempt : held.values()) {
+      if (!attempt.runs()) {
+        continue;
+      }
+      attempt.look(nowNanos).ifPresent(sessions);
+      if (!attempt.runs()) {
+        running--;
+        Optional<FailureCode> code = attempt.failureCode();
+        finished |= code.isEmpty();
+        healthy &= code.orElse(null) != FailureCode.ENGINE_FAILED;
+      }
+    }
+    return healthy;
+  }
+
+  /** Whether an attempt came to its finish since this was asked: the replica is in order. */
+  boolean finishedSinceLastLook() {
+    boolean was = finished;
+    finished = false;
+    return was;
+  }
+
+  /** A group interval has passed: groups are due, and deadlines and silence may be. */
+  void tick(Optional<Replica> replica, long nowNanos) {
+    List<Work> late = parked.stream().filter(this::isLate).toList();
+    parked.removeAll(late);
+    late.forEach(work -> failLate(work, nowNanos));
+    for (RunningAttempt attempt : List.copyOf(held.values())) {
+      attempt.tick();
+      if (attempt.isStale(nowNanos)) {
+        log.warn("Attempt {} is dropped: its session does not answer", attempt.id());
+        drop(attempt.id(), replica);
+      }
+    }
+  }
+
+  void send(long nowNanos) {
+    for (RunningAttempt attempt : held.values()) {
+      attempt.next(nowNanos).ifPresent(sessions);
+    }
+  }
+
+  void accepted(GroupAccepted message, Optional<Replica> replica, long nowNanos) {
+    RunningAttempt attempt = held.get(message.id());
+    if (attempt == null) {
+      return;
+    }
+    if (message.ended()) {
+      drop(message.id(), replica);
+    } else {
+      attempt.accepted(message.nextIndex(), nowNanos);
+    }
+  }
+
+  /** Forgets an attempt, wherever it is. */
+  void drop(AttemptId id, Optional<Replica> replica) {
+    parked.removeIf(work -> work.id().equals(id));
+    RunningAttempt attempt = held.remove(id);
+    if (attempt != null && attempt.runs()) {
+      running--;
+      attempt.buffer().close();
+      replica.ifPresent(r -> r.cancel(id));
+    }
+  }
+
+  void cancelAll(Replica replica) {
+    held.values().stream()
+        .filter(RunningAttempt::runs)
+        .forEach(attempt -> replica.cancel(attempt.id()));
+  }
+
+  /** Ends whatever has not ended, and lets the sessions know. */
+  void failAll(FailureCode code, String message, long nowNanos) {
+    for (Work work : parked) {
+      hold(work, nowNanos);
+    }
+    parked.clear();
+    for (RunningAttempt attempt : held.values()) {
+      attempt.fail(code, message, nowNanos);
+    }
+    running = 0;
+  }
+}

@@ -1,0 +1,117 @@
+package io.parley.workers;
+
+import akka.actor.CoordinatedShutdown;
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Terminated;
+import akka.actor.typed.javadsl.AbstractBehavior;
+import akka.actor.typed.javadsl.ActorContext;
+import akka.actor.typed.javadsl.Adapter;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.actor.typed.javadsl.Receive;
+import akka.actor.typed.javadsl.TimerScheduler;
+import io.parley.routing.SessionReports;
+import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.WorkerMessage;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The actor that owns one replica. It loads the replica, registers with the {@code WorkerDirectory}
+ * when it is ready, pulls works while it has a free slot, and sends what the replica gives to the
+ * sessions.
+ *
+ * <p>The work is done by a child. Should that fail, it stops, so that every session that watches it
+ * knows at once, and a new one takes its place.
+ *
+ * <p>The node must have initialised the sharding of sessions, if only as a proxy.
+ */
+public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
+  /** What can be asked of it from outside. */
+  public sealed interface Command {}
+
+  /**
+   * Tells a worker to leave: it pulls nothing more, hands its attempts back with the tokens they
+   * have, and stops. The node's coordinated shutdown does so by itself, before shards move.
+   */
+  public record Leave() implements Command {}
+
+  private record StartAgain() implements Command {}
+
+  private final TimerScheduler<Command> timers;
+  private final WorkerSettings settings;
+  private final Behavior<WorkerMessage> worker;
+  private ActorRef<WorkerMessage> child;
+  private boolean leaving;
+
+  /** A worker with the settings of {@code parley.worker}. */
+  public static Behavior<Command> create(ReplicaFactory factory) {
+    return Behaviors.setup(
+        context ->
+            create(
+                factory,
+                WorkerSettings.from(context.getSystem().settings().config()),
+                SessionReports.bySharding(context.getSystem())));
+  }
+
+  static Behavior<Command> create(
+      ReplicaFactory factory, WorkerSettings settings, Consumer<AttemptReport> sessions) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.withTimers(
+                timers ->
+                    new ModelWorker(
+                        context,
+                        timers,
+                        settings,
+                        WorkerBehavior.create(factory, settings, sessions))));
+  }
+
+  private ModelWorker(
+      ActorContext<Command> context,
+      TimerScheduler<Command> timers,
+      WorkerSettings settings,
+      Behavior<WorkerMessage> worker) {
+    super(context);
+    this.timers = timers;
+    this.settings = settings;
+    this.worker = worker;
+    start();
+    CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
+        .addActorTerminationTask(
+            CoordinatedShutdown.PhaseBeforeServiceUnbind(),
+            "leave-" + context.getSelf().path().name() + "-" + context.getSelf().path().uid(),
+            Adapter.toClassic(context.getSelf()),
+            Optional.of(new Leave()));
+  }
+
+  @Override
+  public Receive<Command> createReceive() {
+    return newReceiveBuilder()
+        .onMessage(Leave.class, leave -> onLeave())
+        .onMessage(StartAgain.class, again -> start())
+        .onSignal(Terminated.class, signal -> onWorkerStopped())
+        .build();
+  }
+
+  private Behavior<Command> start() {
+    child = getContext().spawnAnonymous(worker);
+    getContext().watch(child);
+    return this;
+  }
+
+  private Behavior<Command> onLeave() {
+    leaving = true;
+    child.tell(new WorkerBehavior.Leave());
+    return timers.isTimerActive(new StartAgain()) ? Behaviors.stopped() : this;
+  }
+
+  private Behavior<Command> onWorkerStopped() {
+    if (leaving) {
+      return Behaviors.stopped();
+    }
+    getContext().getLog().error("The worker failed; another one is started");
+    timers.startSingleTimer(new StartAgain(), settings.restartMin());
+    return this;
+  }
+}

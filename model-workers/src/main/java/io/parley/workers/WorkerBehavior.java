@@ -1,0 +1,342 @@
+package io.parley.workers;
+
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.DispatcherSelector;
+import akka.actor.typed.PostStop;
+import akka.actor.typed.javadsl.AbstractBehavior;
+import akka.actor.typed.javadsl.ActorContext;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.actor.typed.javadsl.Receive;
+import akka.actor.typed.javadsl.TimerScheduler;
+import akka.actor.typed.receptionist.Receptionist;
+import io.parley.routing.Dispatcher;
+import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.WorkerMessage;
+import io.parley.routing.protocol.WorkerMessage.DropAttempt;
+import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.workers.replica.Replica;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+
+/**
+ * The life of a worker: loading → serving → (a broken replica) waiting → loading …, and leaving
+ * from anywhere. Attempts outlive a broken replica until their sessions know what became of them.
+ */
+final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
+  /** See {@link ModelWorker.Leave}. */
+  record Leave() implements Internal {}
+
+  private record DispatcherList(Set<ActorRef<Dispatcher.WorkerCommand>> refs) implements Internal {}
+
+  private record Load() implements Internal {}
+
+  private record Loaded(Optional<Replica> replica, Optional<Throwable> failure)
+      implements Internal {}
+
+  private record Wake() implements Internal {}
+
+  private record Tick() implements Internal {}
+
+  private record Heartbeat() implements Internal {}
+
+  private record LeaveTimeout() implements Internal {}
+
+  private record Closed() implements Internal {}
+
+  private final ReplicaFactory factory;
+  private final WorkerSettings settings;
+  private final TimerScheduler<WorkerMessage> timers;
+  private final Executor blocking;
+  private final DispatcherLinks links;
+  private final Attempts attempts;
+  private final AtomicBoolean awake = new AtomicBoolean();
+
+  private Optional<Replica> replica = Optional.empty();
+  private Duration restartAfter;
+  private boolean loading;
+  private boolean leaving;
+  private boolean ticking;
+  private boolean closing;
+
+  /** Read by the thread that loads: a replica that comes too late is closed at once. */
+  private final AtomicBoolean stopped = new AtomicBoolean();
+
+  static Behavior<WorkerMessage> create(
+      ReplicaFactory factory, WorkerSettings settings, Consumer<AttemptReport> sessions) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.withTimers(
+                timers -> new WorkerBehavior(context, timers, factory, settings, sessions)));
+  }
+
+  private WorkerBehavior(
+      ActorContext<WorkerMessage> context,
+      TimerScheduler<WorkerMessage> timers,
+      ReplicaFactory factory,
+      WorkerSettings settings,
+      Consumer<AttemptReport> sessions) {
+    super(context);
+    this.factory = factory;
+    this.settings = settings;
+    this.timers = timers;
+    this.restartAfter = settings.restartMin();
+    this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
+    this.links = new DispatcherLinks(context, settings);
+    ActorRef<WorkerMessage> self = context.getSelf();
+    Runnable wake =
+        () -> {
+          if (awake.compareAndSet(false, true)) {
+            self.tell(new Wake());
+          }
+        };
+    this.attempts = new Attempts(self, settings, sessions, wake, context.getLog());
+    followDispatchers();
+    timers.startTimerWithFixedDelay(new Heartbeat(), settings.loadReportInterval());
+    load();
+  }
+
+  @Override
+  public Receive<WorkerMessage> createReceive() {
+    return newReceiveBuilder()
+        .onMessage(Wake.class, wake -> onWake())
+        .onMessage(Tick.class, tick -> onTick())
+        .onMessage(GroupAccepted.class, this::onAccepted)
+        .onMessage(DropAttempt.class, this::onDrop)
+        .onMessage(DispatcherLinks.Arrived.class, this::onArrived)
+        .onMessage(DispatcherLinks.Opened.class, this::onOpened)
+        .onMessage(DispatcherLinks.Over.class, this::onStreamOver)
+        .onMessage(Heartbeat.class, beat -> onHeartbeat())
+        .onMessage(DispatcherList.class, this::onDispatchers)
+        .onMessage(WorkerDirectory.Describe.class, this::onDescribe)
+        .onMessage(Load.class, message -> load())
+        .onMessage(Loaded.class, this::onLoaded)
+        .onMessage(Leave.class, leave -> onLeave())
+        .onMessage(LeaveTimeout.class, timeout -> closeAndStop())
+        .onMessage(Closed.class, closed -> Behaviors.stopped())
+        .onSignal(PostStop.class, signal -> onPostStop())
+        .build();
+  }
+
+  // --- life ---
+
+  private Behavior<WorkerMessage> load() {
+    if (leaving || loading || replica.isPresent()) {
+      return this;
+    }
+    loading = true;
+    getContext()
+        .pipeToSelf(
+            CompletableFuture.supplyAsync(this::open, blocking),
+            (opened, failure) ->
+                new Loaded(Optional.ofNullable(opened), Optional.ofNullable(failure)));
+    return this;
+  }
+
+  private Replica open() {
+    try {
+      Replica opened = factory.open();
+      if (stopped.get()) {
+        opened.close();
+      }
+      return opened;
+    } catch (Exception e) {
+      throw new CompletionException(e);
+    }
+  }
+
+  private Behavior<WorkerMessage> onLoaded(Loaded message) {
+    loading = false;
+    replica = message.replica();
+    if (leaving) {
+      return attempts.isEmpty() ? closeAndStop() : this;
+    }
+    if (replica.isEmpty()) {
+      getContext().getLog().error("The replica did not load", message.failure().orElse(null));
+      loadLater();
+      return this;
+    }
+    getContext().getLog().info("Serving {}", replica.get().model().id());
+    links.start(replica.get().model());
+    tellReceptionist(Receptionist.register(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+    return settle();
+  }
+
+  private void loadLater() {
+    timers.startSingleTimer(new Load(), restartAfter);
+    Duration twice = restartAfter.multipliedBy(2);
+    restartAfter = twice.compareTo(settings.restartMax()) < 0 ? twice : settings.restartMax();
+  }
+
+  /** The replica cannot be trusted any more: its attempts fail, and another one is loaded. */
+  private void breakDown() {
+    getContext().getLog().error("The replica broke; another one is loaded");
+    stopServing();
+    attempts.failAll(FailureCode.ENGINE_FAILED, "the replica broke", now());
+    replica.ifPresent(broken -> blocking.execute(broken::close));
+    replica = Optional.empty();
+    loadLater();
+  }
+
+  private void stopServing() {
+    tellReceptionist(Receptionist.deregister(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+    links.stop();
+  }
+
+  private Behavior<WorkerMessage> onLeave() {
+    if (leaving) {
+      return this;
+    }
+    leaving = true;
+    stopServing();
+    replica.ifPresent(attempts::cancelAll);
+    attempts.failAll(FailureCode.WORKER_LOST, "the worker leaves", now());
+    timers.startSingleTimer(new LeaveTimeout(), settings.leaveTimeout());
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> closeAndStop() {
+    if (closing) {
+      return this;
+    }
+    closing = true;
+    timers.cancelAll();
+    Optional<Replica> last = replica;
+    replica = Optional.empty();
+    if (last.isEmpty()) {
+      return Behaviors.stopped();
+    }
+    getContext()
+        .pipeToSelf(
+            CompletableFuture.runAsync(last.get()::close, blocking),
+            (done, failure) -> new Closed());
+    return this;
+  }
+
+  private Behavior<WorkerMessage> onPostStop() {
+    stopped.set(true);
+    replica.ifPresent(left -> blocking.execute(left::close));
+    return this;
+  }
+
+  // --- works ---
+
+  private Behavior<WorkerMessage> onArrived(DispatcherLinks.Arrived arrived) {
+    int freeAfterwards = Math.max(0, freeSlots() - 1);
+    if (replica.isPresent() && links.taken(arrived, freeAfterwards)) {
+      attempts.park(arrived.work());
+    }
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onWake() {
+    awake.set(false); // before the look: what comes after it wakes again
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onTick() {
+    attempts.tick(replica, now());
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onAccepted(GroupAccepted message) {
+    attempts.accepted(message, replica, now());
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onDrop(DropAttempt message) {
+    attempts.drop(message.id(), replica);
+    return settle();
+  }
+
+  /** After anything happened: looks at the replica's news, starts, sends, asks for more. */
+  private Behavior<WorkerMessage> settle() {
+    boolean healthy = attempts.look(now());
+    if (!healthy && replica.isPresent() && !leaving) {
+      breakDown();
+    }
+    if (attempts.finishedSinceLastLook()) {
+      restartAfter = settings.restartMin();
+    }
+    if (!leaving) {
+      replica.ifPresent(running -> attempts.startParked(running, now()));
+    }
+    attempts.send(now());
+    tickWhileNeeded();
+    links.update(freeSlots());
+    return leaving && !loading && attempts.isEmpty() ? closeAndStop() : this;
+  }
+
+  private int freeSlots() {
+    if (leaving || replica.isEmpty() || attempts.ended() >= settings.unacknowledgedMax()) {
+      return 0;
+    }
+    return Math.max(0, replica.get().slots() - attempts.running() - attempts.parked());
+  }
+
+  private void tickWhileNeeded() {
+    boolean needed = !attempts.isEmpty();
+    if (needed && !ticking) {
+      timers.startTimerWithFixedDelay(new Tick(), settings.groupInterval());
+    } else if (!needed && ticking) {
+      timers.cancel(new Tick());
+    }
+    ticking = needed;
+  }
+
+  // --- dispatchers ---
+
+  private Behavior<WorkerMessage> onDispatchers(DispatcherList list) {
+    links.known(list.refs());
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onOpened(DispatcherLinks.Opened opened) {
+    links.opened(opened, freeSlots());
+    return this;
+  }
+
+  private Behavior<WorkerMessage> onStreamOver(DispatcherLinks.Over over) {
+    links.over(over); // opened again with the next heartbeat, if its dispatcher is still there
+    return this;
+  }
+
+  private Behavior<WorkerMessage> onHeartbeat() {
+    links.reportAgain(freeSlots());
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onDescribe(WorkerDirectory.Describe describe) {
+    replica.ifPresent(
+        serving ->
+            describe
+                .replyTo()
+                .tell(new WorkerDirectory.Description(getContext().getSelf(), serving.model())));
+    return this;
+  }
+
+  private void followDispatchers() {
+    ActorRef<Receptionist.Listing> listings =
+        getContext()
+            .messageAdapter(
+                Receptionist.Listing.class,
+                listing -> new DispatcherList(listing.getServiceInstances(Dispatcher.SERVICE_KEY)));
+    tellReceptionist(Receptionist.subscribe(Dispatcher.SERVICE_KEY, listings));
+  }
+
+  private void tellReceptionist(Receptionist.Command command) {
+    getContext().getSystem().receptionist().tell(command);
+  }
+
+  private static long now() {
+    return System.nanoTime();
+  }
+}
