@@ -1,0 +1,257 @@
+package io.parley.persistence;
+
+import com.datastax.oss.driver.api.core.CqlIdentifier;
+import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.DriverException;
+import com.datastax.oss.driver.api.core.cql.ResultSet;
+import com.datastax.oss.driver.api.core.cql.Row;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.datastax.oss.driver.api.core.metadata.Metadata;
+import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
+import io.parley.persistence.JournalTables.Table;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Creates and verifies the journal's keyspaces and tables, before the actor system exists: Akka's
+ * plugin remembers a statement that failed to prepare for ever.
+ *
+ * <p>Any number of nodes may do so at once. The tables are made under a lock, a row written with a
+ * lightweight transaction that expires by itself if its owner dies. The table of the lock is made
+ * without one; it has a fixed id, so that making it twice at once makes the same table.
+ */
+public final class JournalSchema {
+  private static final Logger LOG = LoggerFactory.getLogger(JournalSchema.class);
+
+  private static final String META_TABLE = "parley_schema";
+  private static final UUID META_TABLE_ID = UUID.fromString("6c9c1f0e-7a54-5b1c-9f3e-2f6d0c3b8a11");
+  private static final String LOCK = "lock";
+  private static final String EVENTS_PER_PARTITION = "events-per-partition";
+  private static final int LOCK_SECONDS = 60;
+  private static final long POLL_MILLIS = 200;
+
+  private final JournalSettings settings;
+  private final JournalSettings.Schema schema;
+
+  private JournalSchema(JournalSettings settings) {
+    this.settings = settings;
+    this.schema = settings.effectiveSchema();
+  }
+
+  /**
+   * Makes sure that the journal can be used, and returns when all nodes of Cassandra agree on it.
+   *
+   * @param patience how long to try to reach the cluster, and to wait for another node that is
+   *     creating the tables
+   * @throws JournalException if the cluster cannot be reached, a table is missing and may not be
+   *     created, or what exists does not fit
+   */
+  public static void ensure(JournalSettings settings, JournalEndpoint endpoint, Duration patience) {
+    long deadline = System.nanoTime() + patience.toNanos();
+    try (CqlSession session = JournalConnection.open(settings, endpoint, deadline)) {
+      new JournalSchema(settings).ensure(session, deadline);
+    } catch (DriverException e) {
+      throw JournalConnection.explain("the journal's tables cannot be prepared", endpoint, e);
+    }
+  }
+
+  private void ensure(CqlSession session, long deadline) {
+    if (!missing(session).isEmpty()) {
+      if (!schema.create()) {
+        throw new JournalException(
+            "the journal lacks "
+                + String.join(", ", missing(session))
+                + " and parley.journal.create-schema is off; create them or switch it on");
+      }
+      create(session, deadline);
+    }
+    List<String> problems = mismatches(session);
+    if (!problems.isEmpty()) {
+      throw new JournalException(
+          "the keyspace "
+              + schema.keyspace()
+              + " exists but is not a journal of this version: "
+              + problems.get(0)
+              + "; choose another name in parley.journal.keyspace");
+    }
+    checkEventsPerPartition(session);
+  }
+
+  private void create(CqlSession session, long deadline) {
+    LOG.info("Creating the journal's tables in keyspace {}", schema.keyspace());
+    execute(session, createKeyspace(schema.keyspace()));
+    execute(session, createKeyspace(schema.snapshotKeyspace()));
+    execute(
+        session,
+        "CREATE TABLE IF NOT EXISTS "
+            + meta()
+            + " (name text PRIMARY KEY, value text) WITH id = "
+            + META_TABLE_ID);
+    awaitAgreement(session);
+    String owner = UUID.randomUUID().toString();
+    lock(session, owner, deadline);
+    try {
+      JournalTables.JOURNAL.forEach(t -> execute(session, t.create(schema.keyspace())));
+      JournalTables.SNAPSHOT.forEach(t -> execute(session, t.create(schema.snapshotKeyspace())));
+      awaitAgreement(session);
+      session.refreshSchema();
+    } finally {
+      unlock(session, owner);
+    }
+  }
+
+  private static void execute(CqlSession session, String cql) {
+    // one coordinator may take long to tell all others
+    session.execute(SimpleStatement.newInstance(cql).setTimeout(Duration.ofSeconds(60)));
+  }
+
+  private static void awaitAgreement(CqlSession session) {
+    if (!session.checkSchemaAgreement()) {
+      throw new JournalException(
+          "the nodes of Cassandra do not agree on the schema; look at nodetool describecluster");
+    }
+  }
+
+  private void lock(CqlSession session, String owner, long deadline) {
+    while (true) {
+      ResultSet result =
+          session.execute(
+              SimpleStatement.newInstance(
+                  "INSERT INTO "
+                      + meta()
+                      + " (name, value) VALUES (?, ?) IF NOT EXISTS USING TTL "
+                      + LOCK_SECONDS,
+                  LOCK,
+                  owner));
+      if (result.wasApplied()) {
+        return;
+      }
+      if (System.nanoTime() - deadline > 0) {
+        throw new JournalException(
+            "another node has been creating the journal's tables for too long; start again");
+      }
+      pause();
+    }
+  }
+
+  private void unlock(CqlSession session, String owner) {
+    try {
+      session.execute(
+          SimpleStatement.newInstance(
+              "DELETE FROM " + meta() + " WHERE name = ? IF value = ?", LOCK, owner));
+    } catch (DriverException e) {
+      LOG.warn("The lock of the journal's tables stays for {} s: {}", LOCK_SECONDS, e.getMessage());
+    }
+  }
+
+  /** A partition size that changes would hide events that are stored; so the first one is kept. */
+  private void checkEventsPerPartition(CqlSession session) {
+    String wanted = Integer.toString(settings.eventsPerPartition());
+    Row conflict =
+        session
+            .execute(
+                SimpleStatement.newInstance(
+                    "INSERT INTO " + meta() + " (name, value) VALUES (?, ?) IF NOT EXISTS",
+                    EVENTS_PER_PARTITION,
+                    wanted))
+            .one();
+    if (conflict == null || conflict.getBoolean("[applied]")) {
+      return;
+    }
+    String stored = conflict.getString("value");
+    if (!wanted.equals(stored)) {
+      throw new JournalException(
+          "parley.journal.events-per-partition is "
+              + wanted
+              + " but this journal was begun with "
+              + stored
+              + ", which can never change; set it back to "
+              + stored);
+    }
+  }
+
+  private List<String> missing(CqlSession session) {
+    List<String> missing = new ArrayList<>();
+    for (Place place : places()) {
+      if (find(session.getMetadata(), place).isEmpty()) {
+        missing.add(place.keyspace() + "." + place.table().name());
+      }
+    }
+    if (metaTable(session.getMetadata()).isEmpty()) {
+      missing.add(meta());
+    }
+    return missing;
+  }
+
+  private List<String> mismatches(CqlSession session) {
+    return places().stream()
+        .flatMap(
+            place ->
+                find(session.getMetadata(), place)
+                    .map(existing -> place.table().mismatch(existing))
+                    .orElse(Optional.of("table " + place.table().name() + " is missing"))
+                    .stream())
+        .toList();
+  }
+
+  private List<Place> places() {
+    List<Place> places = new ArrayList<>();
+    JournalTables.JOURNAL.forEach(t -> places.add(new Place(schema.keyspace(), t)));
+    JournalTables.SNAPSHOT.forEach(t -> places.add(new Place(schema.snapshotKeyspace(), t)));
+    return places;
+  }
+
+  private static Optional<com.datastax.oss.driver.api.core.metadata.schema.TableMetadata> find(
+      Metadata metadata, Place place) {
+    return metadata
+        .getKeyspace(CqlIdentifier.fromInternal(place.keyspace()))
+        .flatMap(k -> k.getTable(CqlIdentifier.fromInternal(place.table().name())));
+  }
+
+  private Optional<?> metaTable(Metadata metadata) {
+    Optional<KeyspaceMetadata> keyspace =
+        metadata.getKeyspace(CqlIdentifier.fromInternal(schema.keyspace()));
+    return keyspace.flatMap(k -> k.getTable(CqlIdentifier.fromInternal(META_TABLE)));
+  }
+
+  private String meta() {
+    return schema.keyspace() + "." + META_TABLE;
+  }
+
+  String createKeyspace(String keyspace) {
+    StringBuilder replication = new StringBuilder("'class': '" + schema.strategy() + "'");
+    if (schema.strategy().equals("SimpleStrategy")) {
+      replication.append(", 'replication_factor': ").append(schema.factor());
+    }
+    for (String copies : schema.dataCenters()) {
+      int colon = copies.lastIndexOf(':');
+      replication
+          .append(", '")
+          .append(copies, 0, colon)
+          .append("': ")
+          .append(copies.substring(colon + 1));
+    }
+    return "CREATE KEYSPACE IF NOT EXISTS "
+        + keyspace
+        + " WITH REPLICATION = {"
+        + replication
+        + "}";
+  }
+
+  private static void pause() {
+    try {
+      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new JournalException("interrupted while waiting for the journal's tables", e);
+    }
+  }
+
+  private record Place(String keyspace, Table table) {}
+}
