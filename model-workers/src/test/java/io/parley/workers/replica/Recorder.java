@@ -11,7 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /** A listener that keeps what it hears and checks the order of the events. */
-public final class Recorder implements Replica.Listener {
+public class Recorder implements Replica.Listener {
   private final CountDownLatch ended = new CountDownLatch(1);
   private final List<Token> tokens = new ArrayList<>();
   private final List<String> violations = new ArrayList<>();

@@ -1,0 +1,255 @@
+package io.parley.workers.batch;
+
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Finish;
+import io.parley.routing.protocol.FinishReason;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.TokenLogProb;
+import io.parley.routing.protocol.Work;
+import io.parley.workers.engine.Engine;
+import io.parley.workers.engine.EngineSpec;
+import io.parley.workers.replica.Replica;
+import io.parley.workers.sampling.BadLogitsException;
+import io.parley.workers.sampling.LogProbs;
+import io.parley.workers.sampling.Sampler;
+import io.parley.workers.text.AnswerText;
+import io.parley.workers.text.Tokenizer;
+import java.nio.FloatBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs many works through one engine, an iteration at a time: each {@link #iterate} lets waiting
+ * works in, does one forward pass and hands out the tokens it gave. The tokens of a work are those
+ * it would get alone, whatever runs beside it and however often it was preempted.
+ *
+ * <p>An answer ends with {@link FinishReason#STOP} at an end-of-generation token, which is not part
+ * of it, or at a stop string; with {@link FinishReason#LENGTH} at its limit or the end of the
+ * context. Not thread-safe, and deterministic: no clock, no threads, no randomness of its own.
+ */
+public final class Batcher {
+  private static final Logger log = LoggerFactory.getLogger(Batcher.class);
+
+  private final Engine engine;
+  private final Tokenizer tokenizer;
+  private final ModelInfo model;
+  private final String variant;
+  private final int contextLength;
+  private final int worksMax;
+  private final KvBlocks blocks;
+  private final Scheduler scheduler;
+  private final Sampler sampler;
+  private final LogProbs logProbs;
+  private final BitSet endOfGeneration = new BitSet();
+  private final Map<AttemptId, Sequence> sequences = new LinkedHashMap<>();
+  private long arrivals;
+  private long iterations;
+
+  /**
+   * A batcher over an engine that nobody else steps.
+   *
+   * @throws IllegalArgumentException when the engine takes fewer tokens a step than there are slots
+   */
+  public Batcher(Engine engine, Tokenizer tokenizer, ModelInfo model, BatcherSettings settings) {
+    this.engine = engine;
+    this.tokenizer = tokenizer;
+    this.model = model;
+    EngineSpec spec = engine.spec();
+    int budget = Math.min(settings.maxBatchTokens(), spec.maxBatchTokens());
+    if (budget < settings.slots()) {
+      throw new IllegalArgumentException(
+          "parley.batcher.slots is at most the engine's %d tokens a step, not %d"
+              .formatted(budget, settings.slots()));
+    }
+    variant = spec.variant();
+    contextLength = Math.min(model.contextLength(), contextLength(spec));
+    worksMax = settings.slots() + settings.waitingMax();
+    blocks = new KvBlocks(spec.blocks(), spec.blockSize());
+    scheduler =
+        new Scheduler(
+            settings.slots(), budget, Math.min(budget, settings.prefillChunk()), blocks);
+    sampler = new Sampler(spec.vocabularySize());
+    logProbs = new LogProbs(spec.vocabularySize(), this::piece);
+    tokenizer.endOfGeneration().forEach(endOfGeneration::set);
+  }
+
+  /** The most tokens of prompt and answer together: the model's context, or what KV memory holds. */
+  public static int contextLength(EngineSpec spec) {
+    return (int) Math.min(spec.contextLength(), (long) spec.blocks() * spec.blockSize());
+  }
+
+  /**
+   * Takes a work; it runs from one of the next iterations on. A resumed work whose prefix is a whole
+   * answer finishes at once.
+   *
+   * @param prompt the rendered and fitted prompt
+   * @throws IllegalStateException when as many works as allowed are here, or this one is already
+   * @throws IllegalArgumentException when the prompt or a stop string is empty
+   */
+  public void admit(Work work, int[] prompt, int droppedMessages, Replica.Listener listener) {
+    if (sequences.size() >= worksMax || sequences.containsKey(work.id())) {
+      throw new IllegalStateException(work.id() + " is one too many");
+    }
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException("a prompt has at least one token");
+    }
+    if (prompt.length >= contextLength) {
+      String figures = "the prompt is %d tokens; the context of %d leaves room for at most %d";
+      listener.failed(
+          FailureCode.CONTEXT_LENGTH_EXCEEDED,
+          figures.formatted(prompt.length, contextLength, contextLength - 1));
+      return;
+    }
+    AnswerText text = new AnswerText(tokenizer, work.sampling().stop());
+    Sequence sequence = new Sequence(work, prompt, droppedMessages, listener, text, arrivals++);
+    sequences.put(work.id(), sequence);
+    int last = sequence.lastOfAnswer();
+    if (last >= 0 && endOfGeneration.get(last) && !work.sampling().ignoreEos()) {
+      announce(sequence);
+      finish(sequence, FinishReason.STOP);
+    } else if (ended(sequence).isPresent()) {
+      announce(sequence);
+      finish(sequence, ended(sequence).get());
+    } else {
+      scheduler.add(sequence);
+    }
+  }
+
+  /** Drops a work and frees what it holds; its listener hears nothing more. */
+  public void cancel(AttemptId id) {
+    Sequence sequence = sequences.remove(id);
+    if (sequence != null) {
+      scheduler.remove(sequence);
+    }
+  }
+
+  /**
+   * One iteration.
+   *
+   * @return whether there is work left
+   * @throws RuntimeException what the engine threw; no work can go on, see {@link #failAll}
+   */
+  public boolean iterate() {
+    scheduler.admit().forEach(this::announce);
+    Scheduler.Pass pass = scheduler.plan();
+    if (pass.tokenCount() > 0) {
+      FloatBuffer logits = engine.step(pass.input());
+      pass.done();
+      iterations++;
+      List<Sequence> ends = pass.ends();
+      for (int row = 0; row < ends.size(); row++) {
+        next(ends.get(row), logits, row);
+      }
+    }
+    return !sequences.isEmpty();
+  }
+
+  /** Fails every work with this code. */
+  public void failAll(FailureCode code, String message) {
+    for (Sequence sequence : List.copyOf(sequences.values())) {
+      fail(sequence, code, message);
+    }
+  }
+
+  public boolean idle() {
+    return sequences.isEmpty();
+  }
+
+  /** Figures for now. */
+  public BatcherStats stats() {
+    return new BatcherStats(
+        scheduler.runningCount(),
+        scheduler.waitingCount(),
+        blocks.freeCount(),
+        blocks.total(),
+        iterations,
+        scheduler.preemptions());
+  }
+
+  /** Draws a sequence's next token from its row and hands it out. */
+  private void next(Sequence sequence, FloatBuffer logits, int row) {
+    if (sequences.get(sequence.work.id()) != sequence) {
+      return; // a listener cancelled it during this iteration
+    }
+    SamplingParams sampling = sequence.sampling();
+    Token token;
+    try {
+      int position = sequence.answerLength();
+      int id = sampler.sample(logits, row, sampling, sequence.counts, position);
+      if (endOfGeneration.get(id) && !sampling.ignoreEos()) {
+        finish(sequence, FinishReason.STOP);
+        return;
+      }
+      Optional<TokenLogProb> logProb =
+          sampling.logProbs()
+              ? Optional.of(logProbs.of(logits, row, id, sampling.topLogProbs()))
+              : Optional.empty();
+      token = new Token(id, sequence.text.push(id), logProb);
+      sequence.append(id);
+    } catch (BadLogitsException e) {
+      fail(sequence, FailureCode.ENGINE_FAILED, e.getMessage());
+      return;
+    }
+    tell(sequence, listener -> listener.token(token));
+    ended(sequence).ifPresent(reason -> finish(sequence, reason));
+  }
+
+  private Optional<FinishReason> ended(Sequence sequence) {
+    if (sequence.text.stopped()) {
+      return Optional.of(FinishReason.STOP);
+    }
+    boolean full =
+        sequence.answerLength() >= sequence.sampling().maxTokens()
+            || sequence.length() >= contextLength;
+    return full ? Optional.of(FinishReason.LENGTH) : Optional.empty();
+  }
+
+  private void announce(Sequence sequence) {
+    if (!sequence.announced) {
+      sequence.announced = true;
+      PromptInfo info =
+          new PromptInfo(sequence.promptLength, 0, sequence.droppedMessages, model.id(), variant);
+      tell(sequence, listener -> listener.admitted(info));
+    }
+  }
+
+  private void finish(Sequence sequence, FinishReason reason) {
+    String tail = sequence.text.stopped() ? "" : sequence.text.flush();
+    if (sequences.get(sequence.work.id()) == sequence) {
+      // the held-back text may have met a stop string
+      FinishReason said = sequence.text.stopped() ? FinishReason.STOP : reason;
+      tell(sequence, listener -> listener.finished(new Finish(said, tail)));
+    }
+    cancel(sequence.work.id());
+  }
+
+  private void fail(Sequence sequence, FailureCode code, String message) {
+    cancel(sequence.work.id());
+    tell(sequence, listener -> listener.failed(code, message));
+  }
+
+  /** A listener that throws loses its work and harms no other. */
+  private void tell(Sequence sequence, Consumer<Replica.Listener> event) {
+    try {
+      event.accept(sequence.listener);
+    } catch (RuntimeException e) {
+      log.error("the listener of {} failed; the work is dropped", sequence.work.id(), e);
+      cancel(sequence.work.id());
+    }
+  }
+
+  private String piece(int id) {
+    return new String(tokenizer.bytes(id), StandardCharsets.ISO_8859_1);
+  }
+}

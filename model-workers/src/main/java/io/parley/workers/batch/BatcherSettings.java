@@ -1,0 +1,63 @@
+package io.parley.workers.batch;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+
+/**
+ * The configuration under {@code parley.batcher}; reference.conf says what each key means.
+ *
+ * @param slots sequences that run at once
+ * @param maxBatchTokens input tokens of one forward pass
+ * @param prefillChunk prompt tokens of one forward pass that also decodes
+ * @param waitingMax works that wait for a slot beside those that run
+ * @param promptThreads threads that render and tokenize prompts
+ */
+public record BatcherSettings(
+    int slots, int maxBatchTokens, int prefillChunk, int waitingMax, int promptThreads) {
+  private static final String SECTION = "parley.batcher.";
+
+  public BatcherSettings {
+    check(slots >= 1 && slots <= 4096, "slots", "1 to 4096", slots);
+    check(
+        maxBatchTokens >= slots && maxBatchTokens <= 65536,
+        "max-batch-tokens",
+        "slots (" + slots + ") to 65536",
+        maxBatchTokens);
+    check(
+        prefillChunk >= 1 && prefillChunk <= maxBatchTokens,
+        "prefill-chunk",
+        "1 to max-batch-tokens (" + maxBatchTokens + ")",
+        prefillChunk);
+    check(waitingMax >= 0 && waitingMax <= 65536, "waiting-max", "0 to 65536", waitingMax);
+    check(promptThreads >= 1 && promptThreads <= 64, "prompt-threads", "1 to 64", promptThreads);
+  }
+
+  /**
+   * Reads the section.
+   *
+   * @param config the whole configuration
+   * @throws IllegalArgumentException when a value is not allowed; the message names the key
+   */
+  public static BatcherSettings from(Config config) {
+    return new BatcherSettings(
+        number(config, "slots"),
+        number(config, "max-batch-tokens"),
+        number(config, "prefill-chunk"),
+        number(config, "waiting-max"),
+        number(config, "prompt-threads"));
+  }
+
+  private static int number(Config config, String key) {
+    try {
+      return config.getInt(SECTION + key);
+    } catch (ConfigException e) {
+      throw new IllegalArgumentException(SECTION + key + " is a whole number", e);
+    }
+  }
+
+  private static void check(boolean allowed, String key, String range, int value) {
+    if (!allowed) {
+      throw new IllegalArgumentException(SECTION + key + " is " + range + ", not " + value);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+package io.parley.workers.batch;
+
+import java.util.Arrays;
+
+/** The KV blocks of one sequence, in the order of its positions. */
+final class BlockTable {
+  private int[] blocks = new int[8];
+  private int size;
+
+  int size() {
+    return size;
+  }
+
+  int get(int i) {
+    return blocks[i];
+  }
+
+  void add(int block) {
+    if (size == blocks.length) {
+      blocks = Arrays.copyOf(blocks, 2 * size);
+    }
+    blocks[size++] = block;
+  }
+
+  void clear() {
+    size = 0;
+  }
+
+  /** The table as a row of {@code width} entries, 0 past the end. */
+  int[] row(int width) {
+    return Arrays.copyOf(Arrays.copyOf(blocks, size), width);
+  }
+}

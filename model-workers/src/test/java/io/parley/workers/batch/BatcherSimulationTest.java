@@ -1,0 +1,200 @@
+package io.parley.workers.batch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.FinishReason;
+import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.Work;
+import io.parley.workers.replica.Recorder;
+import io.parley.workers.replica.Works;
+import io.parley.workers.sampling.BadLogitsException;
+import io.parley.workers.sampling.Sampler;
+import io.parley.workers.sampling.TokenCounts;
+import io.parley.workers.text.AnswerText;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Thousands of random works through random batchers; each must get the tokens it would get alone.
+ * A failure names its seed: {@code -Dparley.batcher.seed=N} runs that one again.
+ */
+class BatcherSimulationTest {
+  private static final int SEEDS = 300;
+  private static final int WORKS = 40;
+
+  private int preemptions;
+  private int works;
+  private int cancelled;
+  private int resumed;
+
+  @Test
+  void everyWorkGetsTheTokensItWouldGetAlone() throws BadLogitsException {
+    Long only = Long.getLong("parley.batcher.seed");
+    for (long seed = only == null ? 0 : only; seed < (only == null ? SEEDS : only + 1); seed++) {
+      try {
+        simulate(seed);
+      } catch (AssertionError | RuntimeException e) {
+        throw new AssertionError("seed " + seed + ": " + e.getMessage(), e);
+      }
+    }
+    if (only == null) { // the simulation went where it is meant to go
+      assertThat(works).isEqualTo(SEEDS * WORKS);
+      assertThat(preemptions).isGreaterThan(1000);
+      assertThat(cancelled).isGreaterThan(500);
+      assertThat(resumed).isGreaterThan(500);
+    }
+  }
+
+  /** What a work gets, step by step and alone. */
+  private record Expected(List<Integer> ids, FinishReason reason, String answer) {}
+
+  private record Run(Work work, int[] prompt, Recorder recorder, Expected expected) {}
+
+  private void simulate(long seed) throws BadLogitsException {
+    Random random = new Random(seed);
+    int context = 8 + random.nextInt(60);
+    int blockSize = 1 + random.nextInt(8);
+    int fewest = (context + blockSize - 1) / blockSize;
+    int blocks = fewest + random.nextInt(2 * fewest);
+    int slots = 1 + random.nextInt(12);
+    int budget = slots + random.nextInt(40);
+    FakeModel model = new FakeModel(FakeModel.spec(context, blockSize, blocks, budget), slots);
+    int waiting = random.nextInt(20);
+    Batcher batcher =
+        new Batcher(
+            model,
+            model,
+            Works.INFO,
+            new BatcherSettings(slots, budget, 1 + random.nextInt(budget), waiting, 1));
+    Map<Integer, Run> live = new LinkedHashMap<>();
+    List<Run> all = new ArrayList<>();
+    long tokensMost = 0;
+    int next = 0;
+    int iterations = 0;
+    while (next < WORKS || !batcher.idle()) {
+      while (next < WORKS && live.size() < slots + waiting && random.nextInt(3) > 0) {
+        Run run = run(next, random, context);
+        live.put(next++, run);
+        all.add(run);
+        tokensMost += context;
+        batcher.admit(run.work(), run.prompt(), 0, run.recorder());
+      }
+      if (random.nextInt(30) == 0 && !live.isEmpty()) {
+        List<Integer> keys = List.copyOf(live.keySet());
+        Run dropped = live.remove(keys.get(random.nextInt(keys.size())));
+        batcher.cancel(dropped.work().id());
+        batcher.cancel(dropped.work().id());
+        cancelled++;
+        all.remove(dropped);
+        List<Integer> got = dropped.recorder().verified().ids();
+        int from = dropped.work().prefix().size();
+        assertThat(got).isEqualTo(dropped.expected().ids().subList(from, from + got.size()));
+      }
+      assertThat(batcher.iterate()).isEqualTo(!batcher.idle());
+      live.values().removeIf(run -> run.recorder().isEnded());
+      assertThat(batcher.stats().running()).isLessThanOrEqualTo(slots);
+      // each work of a batch is computed again a few times at most
+      assertThat(++iterations).isLessThan((int) Math.max(1000, 10 * tokensMost));
+    }
+    works += next;
+    preemptions += (int) batcher.stats().preemptions();
+    assertThat(batcher.stats().freeBlocks()).isEqualTo(blocks);
+    assertThat(batcher.stats().waiting()).isZero();
+    for (Run run : all) {
+      check(run);
+    }
+  }
+
+  private static void check(Run run) {
+    Recorder recorder = run.recorder().verified();
+    Expected expected = run.expected();
+    int from = run.work().prefix().size();
+    assertThat(recorder.ids())
+        .as("%s", run.work())
+        .isEqualTo(expected.ids().subList(from, expected.ids().size()));
+    assertThat(recorder.finish().orElseThrow().reason()).isEqualTo(expected.reason());
+    assertThat(expected.answer()).endsWith(recorder.answer());
+    if (from == 0) {
+      assertThat(recorder.answer()).isEqualTo(expected.answer());
+    }
+    assertThat(recorder.prompt().orElseThrow().promptTokens()).isEqualTo(run.prompt().length);
+  }
+
+  private Run run(int n, Random random, int context) throws BadLogitsException {
+    int[] prompt =
+        random.ints(1 + random.nextInt(context - 1), 0, FakeModel.VOCABULARY).toArray();
+    boolean plain = random.nextBoolean();
+    List<String> stop = random.nextInt(3) == 0 ? List.of("ab", "q", "xyz") : List.of();
+    SamplingParams sampling =
+        new SamplingParams(
+            plain ? 0 : random.nextDouble() * 2,
+            plain ? 1 : 0.5 + random.nextDouble(),
+            plain ? 0 : random.nextInt(10),
+            0,
+            plain ? 1 : 1.2,
+            plain ? 0 : 0.3,
+            0,
+            random.nextLong(),
+            stop,
+            1 + random.nextInt(2 * context),
+            random.nextBoolean(),
+            random.nextBoolean(),
+            random.nextInt(4));
+    Expected expected = alone(prompt, sampling, context);
+    int prefix = 0;
+    if (random.nextInt(4) == 0) {
+      prefix = random.nextInt(expected.ids().size() + 1);
+      resumed++;
+    }
+    Work work =
+        new Work(
+            Works.id(n),
+            Works.MODEL,
+            List.of(new Message(Role.USER, "x")),
+            expected.ids().subList(0, prefix),
+            sampling,
+            ContextPolicy.ERROR,
+            random.nextInt(3) == 0 ? Priority.BULK : Priority.INTERACTIVE,
+            0);
+    return new Run(work, prompt, new Recorder(), expected);
+  }
+
+  private static Expected alone(int[] prompt, SamplingParams sampling, int context)
+      throws BadLogitsException {
+    FakeModel model = new FakeModel(FakeModel.spec(context, 1, 1, 1), 1);
+    AnswerText text = new AnswerText(model, sampling.stop());
+    Sampler sampler = new Sampler(FakeModel.VOCABULARY);
+    TokenCounts counts = new TokenCounts();
+    List<Integer> tokens = new ArrayList<>();
+    for (int id : prompt) {
+      tokens.add(id);
+      counts.addPrompt(id);
+    }
+    List<Integer> ids = new ArrayList<>();
+    StringBuilder answer = new StringBuilder();
+    while (ids.size() < sampling.maxTokens() && tokens.size() < context) {
+      FloatBuffer logits = FloatBuffer.wrap(FakeModel.logitsAfter(tokens));
+      int id = sampler.sample(logits, 0, sampling, counts, ids.size());
+      if (id == FakeModel.END && !sampling.ignoreEos()) {
+        return new Expected(ids, FinishReason.STOP, answer + text.flush());
+      }
+      ids.add(id);
+      tokens.add(id);
+      counts.addAnswer(id);
+      answer.append(text.push(id));
+      if (text.stopped()) {
+        return new Expected(ids, FinishReason.STOP, answer.toString());
+      }
+    }
+    return new Expected(ids, FinishReason.LENGTH, answer + text.flush());
+  }
+}

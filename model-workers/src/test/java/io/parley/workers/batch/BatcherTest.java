@@ -1,0 +1,192 @@
+package io.parley.workers.batch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.FinishReason;
+import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.Work;
+import io.parley.workers.engine.EngineException;
+import io.parley.workers.replica.Recorder;
+import io.parley.workers.replica.Works;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class BatcherTest {
+  private static final int[] PROMPT = {1, 2, 3, 4, 5};
+  private static final SamplingParams ENDLESS =
+      new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1000, true, false, 0);
+
+  private final FakeModel model = new FakeModel(FakeModel.spec(64, 4, 16, 32), 4);
+  private final Batcher batcher = batcher(4, 32, 16, 1000);
+
+  @Test
+  void bulkIsNotStarvedByAStreamOfInteractiveWorks() {
+    Recorder bulk = new Recorder();
+    int n = 0;
+    for (; n < 20; n++) {
+      batcher.admit(endless(n), PROMPT, 0, new Recorder());
+    }
+    batcher.admit(Works.withPriority(endless(n++), Priority.BULK), PROMPT, 0, bulk);
+    int iterations = 0;
+    while (!bulk.isEnded()) {
+      if (batcher.stats().waiting() < 20) {
+        batcher.admit(endless(n++), PROMPT, 0, new Recorder());
+      }
+      batcher.iterate();
+      assertThat(++iterations).isLessThan(5000);
+    }
+    assertThat(bulk.verified().finish().orElseThrow().reason()).isEqualTo(FinishReason.LENGTH);
+  }
+
+  @Test
+  void interactiveWorksGoFirst() {
+    List<Integer> order = new ArrayList<>();
+    Batcher one = batcher(1, 32, 32, 10);
+    for (int n = 0; n < 6; n++) {
+      Work work = Works.work(n, "x", SamplingParams.greedy(1));
+      int number = n;
+      one.admit(
+          Works.withPriority(work, n % 2 == 0 ? Priority.BULK : Priority.INTERACTIVE),
+          PROMPT,
+          0,
+          new Recorder() {
+            @Override
+            public synchronized void token(Token token) {
+              order.add(number);
+            }
+          });
+    }
+    while (one.iterate()) {}
+    assertThat(order).containsExactly(1, 3, 5, 0, 2, 4);
+  }
+
+  @Test
+  void longPromptDoesNotStopThoseWhoDecode() {
+    Recorder decoding = new Recorder();
+    batcher.admit(endless(1), PROMPT, 0, decoding);
+    batcher.iterate();
+    Recorder late = new Recorder();
+    Batcher small = batcher(4, 8, 4, 10);
+    small.admit(endless(1), PROMPT, 0, decoding = new Recorder());
+    small.iterate();
+    small.iterate();
+    int before = decoding.ids().size();
+    small.admit(endless(2), new int[40], 0, late);
+    for (int i = 0; i < 10; i++) {
+      small.iterate();
+    }
+    assertThat(decoding.ids()).hasSize(before + 10);
+    assertThat(late.ids()).hasSize(1);
+  }
+
+  @Test
+  void wholeAnswerAsPrefixFinishesWithoutAStep() {
+    Recorder whole = new Recorder();
+    batcher.admit(Works.work(1, "x", SamplingParams.greedy(3)), PROMPT, 0, whole);
+    while (batcher.iterate()) {}
+    int steps = model.steps;
+    Recorder again = new Recorder();
+    Work resumed = Works.withPrefix(Works.work(2, "x", SamplingParams.greedy(3)), whole.ids());
+    batcher.admit(resumed, PROMPT, 0, again);
+    assertThat(again.verified().isEnded()).isTrue();
+    assertThat(again.finish()).isEqualTo(whole.finish());
+    assertThat(again.ids()).isEmpty();
+    Recorder stopped = new Recorder();
+    String text = whole.answer();
+    Work atStop =
+        Works.withPrefix(Works.work(3, "x", Works.stopping(9, text.substring(1))), whole.ids());
+    batcher.admit(atStop, PROMPT, 0, stopped);
+    assertThat(stopped.verified().finish().orElseThrow().reason()).isEqualTo(FinishReason.STOP);
+    assertThat(stopped.answer()).isEmpty();
+    assertThat(batcher.idle()).isTrue();
+    assertThat(model.steps).isEqualTo(steps);
+  }
+
+  @Test
+  void badLogitsFailTheWorkOnly() {
+    Recorder first = new Recorder();
+    batcher.admit(endless(1), PROMPT, 0, first);
+    batcher.iterate();
+    model.dizzy = true;
+    batcher.iterate();
+    model.dizzy = false;
+    assertThat(first.verified().failure()).contains(FailureCode.ENGINE_FAILED);
+    Recorder second = new Recorder();
+    batcher.admit(Works.work(2, "x", SamplingParams.greedy(2)), PROMPT, 0, second);
+    while (batcher.iterate()) {}
+    assertThat(second.verified().finish()).isPresent();
+    assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void engineFailureReachesTheCallerWhoFailsAll() {
+    Recorder first = new Recorder();
+    Recorder second = new Recorder();
+    batcher.admit(endless(1), PROMPT, 0, first);
+    batcher.admit(endless(2), PROMPT, 0, second);
+    model.broken = true;
+    assertThatThrownBy(batcher::iterate).isInstanceOf(EngineException.class);
+    batcher.failAll(FailureCode.ENGINE_FAILED, "gone");
+    assertThat(first.verified().failure()).contains(FailureCode.ENGINE_FAILED);
+    assertThat(second.verified().failure()).contains(FailureCode.ENGINE_FAILED);
+    assertThat(batcher.idle()).isTrue();
+  }
+
+  @Test
+  void listenerThatThrowsHarmsNoOther() {
+    Recorder bad =
+        new Recorder() {
+          @Override
+          public synchronized void token(Token token) {
+            throw new IllegalStateException("on purpose");
+          }
+        };
+    Recorder good = new Recorder();
+    batcher.admit(endless(1), PROMPT, 0, bad);
+    batcher.admit(Works.work(2, "x", SamplingParams.greedy(2)), PROMPT, 0, good);
+    while (batcher.iterate()) {}
+    assertThat(good.verified().ids()).isNotEmpty();
+    assertThat(bad.isEnded()).isFalse();
+    assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void boundsAreKept() {
+    Batcher tiny = batcher(1, 32, 32, 1);
+    tiny.admit(endless(1), PROMPT, 0, new Recorder());
+    tiny.admit(endless(2), PROMPT, 0, new Recorder());
+    assertThatThrownBy(() -> tiny.admit(endless(3), PROMPT, 0, new Recorder()))
+        .isInstanceOf(IllegalStateException.class);
+    Recorder tooLong = new Recorder();
+    batcher.admit(endless(1), new int[64], 0, tooLong);
+    assertThat(tooLong.failure()).contains(FailureCode.CONTEXT_LENGTH_EXCEEDED);
+    assertThatThrownBy(() -> batcher(33, 64, 8, 0)).hasMessageContaining("parley.batcher.slots");
+  }
+
+  @Test
+  void logProbabilitiesComeWithPieces() {
+    SamplingParams asked =
+        new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, true, true, 2);
+    Recorder recorder = new Recorder();
+    batcher.admit(Works.work(1, "x", asked), PROMPT, 0, recorder);
+    while (batcher.iterate()) {}
+    Token token = recorder.verified().tokens().get(0);
+    assertThat(token.logProb().orElseThrow().alternatives()).hasSize(2);
+    assertThat(token.logProb().orElseThrow().alternatives().get(0).id()).isEqualTo(token.id());
+    assertThat(token.logProb().orElseThrow().piece()).isEqualTo(token.text());
+  }
+
+  private Batcher batcher(int slots, int budget, int chunk, int waiting) {
+    return new Batcher(
+        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, waiting, 1));
+  }
+
+  private static Work endless(int n) {
+    return Works.work(n, "x", ENDLESS);
+  }
+}
