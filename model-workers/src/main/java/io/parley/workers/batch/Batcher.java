@@ -77,21 +77,22 @@ public final class Batcher {
     worksMax = settings.slots() + settings.waitingMax();
     blocks = new KvBlocks(spec.blocks(), spec.blockSize());
     scheduler =
-        new Scheduler(
-            settings.slots(), budget, Math.min(budget, settings.prefillChunk()), blocks);
+        new Scheduler(settings.slots(), budget, Math.min(budget, settings.prefillChunk()), blocks);
     sampler = new Sampler(spec.vocabularySize());
     logProbs = new LogProbs(spec.vocabularySize(), this::piece);
     tokenizer.endOfGeneration().forEach(endOfGeneration::set);
   }
 
-  /** The most tokens of prompt and answer together: the model's context, or what KV memory holds. */
+  /**
+   * The most tokens of prompt and answer together: the model's context, or what KV memory holds.
+   */
   public static int contextLength(EngineSpec spec) {
     return (int) Math.min(spec.contextLength(), (long) spec.blocks() * spec.blockSize());
   }
 
   /**
-   * Takes a work; it runs from one of the next iterations on. A resumed work whose prefix is a whole
-   * answer finishes at once.
+   * Takes a work; it runs from one of the next iterations on. A resumed work whose prefix is a
+   * whole answer finishes at once.
    *
    * @param prompt the rendered and fitted prompt
    * @throws IllegalStateException when as many works as allowed are here, or this one is already

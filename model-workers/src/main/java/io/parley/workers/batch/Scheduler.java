@@ -4,23 +4,24 @@ import io.parley.workers.engine.StepInput;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
  * Decides what runs and what the next forward pass computes.
  *
  * <ul>
- *   <li>Waiting sequences get a slot in order of arrival, interactive before bulk; but after {@value
- *       #BULK_EVERY} interactive ones in a row a waiting bulk one is next. The first in line waits
- *       for its blocks, and nobody overtakes it.
+ *   <li>Waiting sequences get a slot in order of arrival, interactive before bulk; but after
+ *       {@value #BULK_EVERY} interactive ones in a row a waiting bulk one is next. The first in
+ *       line waits for its blocks, and nobody overtakes it.
  *   <li>A sequence enters with blocks for all its tokens, when each running one could still get
  *       another block. It takes one more whenever its last is full.
  *   <li>No block left: the youngest bulk sequence, else the youngest, gives all of its blocks back
  *       and waits to be computed again. The oldest one is never preempted by others, so it ends.
  *       Preempted {@value #PREEMPTIONS_MAX} times, a bulk sequence counts as interactive.
  *   <li>A pass holds one token of each decoding sequence and then prefill, up to the token budget
- *       and, where something decodes, the prefill chunk: interactive first, then by age; who was passed over {@value
- *       #PASSED_OVER_MAX} times comes first.
+ *       and, where something decodes, the prefill chunk: interactive first, then by age; who was
+ *       passed over {@value #PASSED_OVER_MAX} times comes first.
  * </ul>
  */
 final class Scheduler {
@@ -38,9 +39,9 @@ final class Scheduler {
   private final int prefillChunk;
   private final KvBlocks blocks;
   // all by arrival
-  private final TreeMap<Long, Sequence> running = new TreeMap<>();
-  private final TreeMap<Long, Sequence> waitingUrgent = new TreeMap<>();
-  private final TreeMap<Long, Sequence> waitingBulk = new TreeMap<>();
+  private final NavigableMap<Long, Sequence> running = new TreeMap<>();
+  private final NavigableMap<Long, Sequence> waitingUrgent = new TreeMap<>();
+  private final NavigableMap<Long, Sequence> waitingBulk = new TreeMap<>();
   private int urgentInARow;
   private long preemptions;
 
@@ -81,7 +82,7 @@ final class Scheduler {
     while (running.size() < slots) {
       boolean bulk =
           !waitingBulk.isEmpty() && (waitingUrgent.isEmpty() || urgentInARow >= BULK_EVERY);
-      TreeMap<Long, Sequence> queue = bulk ? waitingBulk : waitingUrgent;
+      NavigableMap<Long, Sequence> queue = bulk ? waitingBulk : waitingUrgent;
       if (queue.isEmpty()) {
         break;
       }
@@ -114,8 +115,7 @@ final class Scheduler {
       }
     }
     prefills.sort(PREFILL_ORDER);
-    int left =
-        pass.tokenCount() == 0 ? budget : Math.min(prefillChunk, budget - pass.tokenCount());
+    int left = pass.tokenCount() == 0 ? budget : Math.min(prefillChunk, budget - pass.tokenCount());
     for (Sequence sequence : prefills) {
       int count = Math.min(left, sequence.length() - sequence.computed);
       if (count > 0) {
@@ -157,7 +157,7 @@ final class Scheduler {
     add(victim);
   }
 
-  private TreeMap<Long, Sequence> waiting(Sequence sequence) {
+  private NavigableMap<Long, Sequence> waiting(Sequence sequence) {
     return sequence.urgent(PREEMPTIONS_MAX) ? waitingUrgent : waitingBulk;
   }
 

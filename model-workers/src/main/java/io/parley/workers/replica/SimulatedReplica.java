@@ -12,15 +12,22 @@ import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.TokenLogProb;
 import io.parley.routing.protocol.TokenLogProb.Alternative;
 import io.parley.routing.protocol.Work;
+import io.parley.workers.text.AnswerText;
+import io.parley.workers.text.Tokenizer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A replica without a model, for capacity planning and tests: it keeps the times and the slots of a
@@ -71,6 +78,8 @@ public final class SimulatedReplica implements Replica {
       return new Settings(model, slots, speed, prefillTokensPerSecond, answerTokens, worksMax);
     }
   }
+
+  private static final Logger log = LoggerFactory.getLogger(SimulatedReplica.class);
 
   private final Settings settings;
   private final ScheduledThreadPoolExecutor timer;
@@ -166,7 +175,7 @@ public final class SimulatedReplica implements Replica {
     closed = true;
     timer.execute(
         () -> {
-          for (Run run : works.values()) {
+          for (Run run : List.copyOf(works.values())) {
             if (works.remove(run.work.id(), run) && run.live) {
               run.live = false;
               run.listener.failed(FailureCode.WORKER_LOST, "the replica was closed");
@@ -190,7 +199,7 @@ public final class SimulatedReplica implements Replica {
       if (next.live) {
         running++;
         next.admitted = true;
-        admit(next);
+        guard(next, this::admit);
       }
     }
   }
@@ -215,7 +224,7 @@ public final class SimulatedReplica implements Replica {
         new PromptInfo(
             fitted.prompt().length, 0, fitted.droppedMessages(), settings.model().id(), variant()));
     for (int id : work.prefix()) {
-      run.text.push(textOf(id));
+      run.text.push(id);
       run.position++;
     }
     run.firstDueNanos =
@@ -238,7 +247,7 @@ public final class SimulatedReplica implements Replica {
       }
       int id = tokenId(run.work.messages(), run.work.sampling().seed(), run.position++);
       run.given++;
-      run.listener.token(new Token(id, run.text.push(textOf(id)), logProb(run.work, id)));
+      run.listener.token(new Token(id, run.text.push(id), logProb(run.work, id)));
     } while (settings.tokensPerSecond > 0 && run.dueNanos(settings) <= System.nanoTime());
     schedule(run);
   }
@@ -263,10 +272,20 @@ public final class SimulatedReplica implements Replica {
     return Optional.empty();
   }
 
+  /** A listener that throws loses its work and harms no other. */
+  private void guard(Run run, Consumer<Run> step) {
+    try {
+      step.accept(run);
+    } catch (RuntimeException e) {
+      log.error("the listener of {} failed; the work is dropped", run.work.id(), e);
+      end(run, () -> {});
+    }
+  }
+
   private void schedule(Run run) {
     long delay = Math.max(0, run.dueNanos(settings) - System.nanoTime());
     try {
-      timer.schedule(() -> advance(run), delay, TimeUnit.NANOSECONDS);
+      var unused = timer.schedule(() -> guard(run, this::advance), delay, TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
       // closing: the last task fails every work
     }
@@ -343,7 +362,7 @@ public final class SimulatedReplica implements Replica {
   private static final class Run {
     final Work work;
     final Listener listener;
-    final StopText text;
+    final AnswerText text;
     volatile boolean live = true;
     boolean admitted;
     int position;
@@ -354,7 +373,7 @@ public final class SimulatedReplica implements Replica {
     Run(Work work, Listener listener) {
       this.work = work;
       this.listener = listener;
-      this.text = new StopText(work.sampling().stop());
+      this.text = new AnswerText(new Words(), work.sampling().stop());
     }
 
     long dueNanos(Settings settings) {
@@ -362,53 +381,26 @@ public final class SimulatedReplica implements Replica {
     }
   }
 
-  /** Holds back what may become a stop string; after a stop the rest is nobody's. */
-  private static final class StopText {
-    private final List<String> stops;
-    private String held = "";
-    private boolean stopped;
-
-    StopText(List<String> stops) {
-      this.stops = stops;
+  /** Words for ids; it is never asked to encode. */
+  private static final class Words implements Tokenizer {
+    @Override
+    public int[] encode(String text, boolean parseSpecial) {
+      throw new UnsupportedOperationException("prompts are only counted");
     }
 
-    String push(String piece) {
-      if (stopped) {
-        return "";
-      }
-      held += piece;
-      int stopAt = -1;
-      for (String stop : stops) {
-        int at = stop.isEmpty() ? -1 : held.indexOf(stop);
-        stopAt = at >= 0 && (stopAt < 0 || at < stopAt) ? at : stopAt;
-      }
-      stopped = stopAt >= 0;
-      int end = stopped ? stopAt : held.length() - heldBack();
-      String text = held.substring(0, end);
-      held = stopped ? "" : held.substring(end);
-      return text;
+    @Override
+    public byte[] bytes(int id) {
+      return textOf(id).getBytes(StandardCharsets.US_ASCII);
     }
 
-    boolean stopped() {
-      return stopped;
+    @Override
+    public Set<Integer> endOfGeneration() {
+      return Set.of();
     }
 
-    String flush() {
-      String text = held;
-      held = "";
-      return text;
-    }
-
-    private int heldBack() {
-      int longest = 0;
-      for (String stop : stops) {
-        for (int n = Math.min(stop.length() - 1, held.length()); n > longest; n--) {
-          if (held.endsWith(stop.substring(0, n))) {
-            longest = n;
-          }
-        }
-      }
-      return longest;
+    @Override
+    public int vocabularySize() {
+      return VOCABULARY;
     }
   }
 }

@@ -20,8 +20,8 @@ import java.nio.FloatBuffer;
  * </ol>
  *
  * <p>Without limits the draw is over the whole vocabulary. Among equal logits the lower id comes
- * first everywhere. All arithmetic is in double and in a fixed order, so the same row gives the same
- * token on every machine. A logit of -infinity is a probability of 0.
+ * first everywhere. All arithmetic is in double and in a fixed order, so the same row gives the
+ * same token on every machine. A logit of -infinity is a probability of 0.
  *
  * <p>Holds scratch memory of about 16 bytes for each token of the vocabulary; not thread-safe.
  */

@@ -4,8 +4,9 @@ import io.parley.routing.protocol.SamplingParams;
 import java.util.Arrays;
 
 /**
- * Which tokens a sequence has seen, for the penalties: those of the prompt and answer once, those of
- * the answer with how often. Grows with the distinct tokens; make one only where {@link #needed}.
+ * Which tokens a sequence has seen, for the penalties: those of the prompt and answer once, those
+ * of the answer with how often. Grows with the distinct tokens; make one only where {@link
+ * #needed}.
  */
 public final class TokenCounts {
   private int[] ids = new int[64];

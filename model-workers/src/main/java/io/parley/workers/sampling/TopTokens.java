@@ -66,8 +66,8 @@ final class TopTokens {
   }
 
   /**
-   * Moves the likeliest of the {@code remaining} collected tokens to the selected ones and gives its
-   * logit. Heap and selection share the array: the selection grows down from its end.
+   * Moves the likeliest of the {@code remaining} collected tokens to the selected ones and gives
+   * its logit. Heap and selection share the array: the selection grows down from its end.
    */
   float popLikeliest(int remaining) {
     long greatest = keys[0];

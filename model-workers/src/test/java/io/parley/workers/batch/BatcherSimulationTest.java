@@ -24,8 +24,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Thousands of random works through random batchers; each must get the tokens it would get alone.
- * A failure names its seed: {@code -Dparley.batcher.seed=N} runs that one again.
+ * Thousands of random works through random batchers; each must get the tokens it would get alone. A
+ * failure names its seed: {@code -Dparley.batcher.seed=N} runs that one again.
  */
 class BatcherSimulationTest {
   private static final int SEEDS = 300;
@@ -130,8 +130,7 @@ class BatcherSimulationTest {
   }
 
   private Run run(int n, Random random, int context) throws BadLogitsException {
-    int[] prompt =
-        random.ints(1 + random.nextInt(context - 1), 0, FakeModel.VOCABULARY).toArray();
+    int[] prompt = random.ints(1 + random.nextInt(context - 1), 0, FakeModel.VOCABULARY).toArray();
     boolean plain = random.nextBoolean();
     List<String> stop = random.nextInt(3) == 0 ? List.of("ab", "q", "xyz") : List.of();
     SamplingParams sampling =

@@ -170,8 +170,7 @@ class BatcherTest {
 
   @Test
   void logProbabilitiesComeWithPieces() {
-    SamplingParams asked =
-        new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, true, true, 2);
+    SamplingParams asked = new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, true, true, 2);
     Recorder recorder = new Recorder();
     batcher.admit(Works.work(1, "x", asked), PROMPT, 0, recorder);
     while (batcher.iterate()) {}

@@ -142,8 +142,7 @@ class SamplerTest {
             new float[] {never, never, never})) {
       for (SamplingParams params :
           List.of(SamplingParams.greedy(1), limited(1, 0.9, 2, 0.1, 1), limited(1, 1, 0, 0, 1))) {
-        assertThatThrownBy(
-                () -> new Sampler(3).sample(FloatBuffer.wrap(bad), 0, params, null, 0))
+        assertThatThrownBy(() -> new Sampler(3).sample(FloatBuffer.wrap(bad), 0, params, null, 0))
             .isInstanceOf(BadLogitsException.class);
       }
       assertThatThrownBy(
@@ -176,8 +175,7 @@ class SamplerTest {
     assertThat(logProb.alternatives())
         .extracting(TokenLogProb.Alternative::id)
         .containsExactly(1, 3, 2, 0, 4);
-    assertThat((double) logProb.alternatives().get(0).logProb())
-        .isCloseTo(3 - total, within(1e-6));
+    assertThat((double) logProb.alternatives().get(0).logProb()).isCloseTo(3 - total, within(1e-6));
     assertThat(logProb.alternatives().get(4).logProb()).isFinite();
     assertThat(logProb.alternatives().get(3).piece()).isEqualTo("<0>");
   }
