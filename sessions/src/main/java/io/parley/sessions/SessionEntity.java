@@ -66,6 +66,7 @@ public final class SessionEntity
   private final TimerScheduler<SessionInbox> timers;
   private final Attempts attempts;
   private final Readers readers;
+  private boolean passivating;
 
   private SessionEntity(
       SessionId id,
@@ -137,6 +138,7 @@ public final class SessionEntity
   }
 
   private void recovered(Session session) {
+    passivating = false;
     attempts.forget();
     if (session instanceof Generating generating) {
       context.getLog().debug("recovered {} in turn {}", id, generating.turn().spec().number());
@@ -163,6 +165,7 @@ public final class SessionEntity
   // ---- callers
 
   private ReplyEffect<SessionEvent, Session> command(Session session, SessionCommand command) {
+    passivating = false;
     if (command instanceof SessionCommand.ReadTurn read) {
       readers.read(read, session, now());
       scheduleReads();
@@ -351,14 +354,25 @@ public final class SessionEntity
       return Effect().noReply();
     }
     if (message instanceof Internal.Quiet) {
-      if (!(session instanceof Generating)) {
-        around.shard().tell(new ClusterSharding.Passivate<>(context.getSelf()));
-      }
-      return Effect().noReply();
+      return quiet(session);
     }
     return session instanceof Generating generating
         ? ofAttempt(generating, message)
         : Effect().noReply();
+  }
+
+  private ReplyEffect<SessionEvent, Session> quiet(Session session) {
+    if (session instanceof Generating) {
+      return Effect().noReply();
+    }
+    if (passivating) {
+      // the shard sends its stop message once, and holds messages back until the entity is gone:
+      // had it been lost, the session would never be reached again
+      return Effect().stop().thenNoReply();
+    }
+    passivating = true;
+    around.shard().tell(new ClusterSharding.Passivate<>(context.getSelf()));
+    return Effect().noReply();
   }
 
   /** What concerns an attempt is ignored when another one runs by now. */

@@ -97,6 +97,10 @@ final class SessionFixture implements AutoCloseable {
 
   void stop() {
     entity.tell(SessionEntity.stopMessage());
+    expectGone();
+  }
+
+  void expectGone() {
     TestProbe<Object> probe = KIT.createTestProbe();
     probe.expectTerminated(entity, PATIENCE);
   }

@@ -1,6 +1,7 @@
 package io.parley.sessions.journal;
 
 import io.parley.routing.protocol.FinishReason;
+import io.parley.sessions.domain.Absent;
 import io.parley.sessions.domain.Answer;
 import io.parley.sessions.domain.Conversation;
 import io.parley.sessions.domain.Deleted;
@@ -29,11 +30,12 @@ final class StoredSession {
    * A session.
    *
    * @param deletedAt set in a deleted session, which keeps nothing else
+   * @param createdAt absent, with all else, in a session that does not exist yet
    * @param running absent when no turn runs
    */
   record SessionV1(
       Long deletedAt,
-      long createdAt,
+      Long createdAt,
       Map<String, String> metadata,
       MessageV1[] history,
       EntryV1[] entries,
@@ -51,15 +53,18 @@ final class StoredSession {
             existing instanceof Generating generating ? RunningV1.of(generating.turn()) : null);
       }
       if (session instanceof Deleted deleted) {
-        return new SessionV1(deleted.at(), 0, null, null, null, null);
+        return new SessionV1(deleted.at(), null, null, null, null, null);
       }
-      throw new IllegalArgumentException("a session without an event has no snapshot");
+      return new SessionV1(null, null, null, null, null, null);
     }
 
     @Override
     public Session restore() {
       if (deletedAt != null) {
         return new Deleted(deletedAt);
+      }
+      if (createdAt == null) {
+        return new Absent();
       }
       Conversation conversation =
           Conversation.of(

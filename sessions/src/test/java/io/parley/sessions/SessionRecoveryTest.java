@@ -1,0 +1,239 @@
+package io.parley.sessions;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import akka.actor.testkit.typed.javadsl.TestProbe;
+import akka.cluster.sharding.typed.javadsl.ClusterSharding;
+import akka.persistence.testkit.javadsl.SnapshotTestKit;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage.DropAttempt;
+import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.sessions.SessionCommand.RefusalReason;
+import io.parley.sessions.SessionCommand.Reply;
+import io.parley.sessions.SessionCommand.TurnStatus;
+import io.parley.sessions.SessionFixture.Worker;
+import io.parley.sessions.domain.Absent;
+import io.parley.sessions.domain.Session;
+import io.parley.sessions.domain.SessionEvent.AttemptStarted;
+import io.parley.sessions.domain.SessionEvent.TurnCompleted;
+import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Crashes, a failing journal, hand-off and passivation. */
+class SessionRecoveryTest {
+  private SessionFixture session = SessionFixture.startDefault();
+
+  @AfterEach
+  void stop() {
+    session.close();
+  }
+
+  private void with(String overrides) {
+    session.close();
+    session = SessionFixture.start(overrides);
+  }
+
+  private Worker runningTurn() {
+    session.startTurn("k");
+    return session.worker(session.dispatcher.next()).admit();
+  }
+
+  @Test
+  void aRestartInMidTurnAdoptsTheAttemptWhoseWorkerSpeaksUp() {
+    with("parley.session.adoption-lease = 1 h");
+    Worker worker = runningTurn();
+    worker.group(0, "a", "b");
+    session.restart();
+    // the worker missed the answer of its last group and sends it again with what came since
+    assertThat(worker.group(0, "a", "b", "c"))
+        .isEqualTo(new GroupAccepted(worker.attempt, 3, false));
+    worker.finish(3, "d");
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b", "c", "d"));
+    assertThat(session.journal()).filteredOn(AttemptStarted.class::isInstance).hasSize(1);
+  }
+
+  @Test
+  void anAdoptedWorkerIsWatched() {
+    with("parley.session.adoption-lease = 1 h");
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    session.restart();
+    worker.group(1, "b");
+    worker.die();
+    assertThat(session.dispatcher.next().prefix()).containsExactly(100, 101);
+  }
+
+  @Test
+  void aRestartInMidTurnStartsAnotherAttemptWhenNobodySpeaksUp() {
+    Worker worker = runningTurn();
+    worker.group(0, "a", "b");
+    session.restart();
+
+    Work next = session.dispatcher.next();
+    assertThat(next.id().attempt()).isEqualTo(2);
+    assertThat(next.prefix()).containsExactly(100, 101);
+    // the first worker comes back too late
+    assertThat(worker.group(2, "x")).isEqualTo(new DropAttempt(worker.attempt));
+    session.worker(next).admit().finish(2, "c");
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b", "c"));
+  }
+
+  @Test
+  void aFinishSentAgainAfterARestartIsNotASecondOne() {
+    Worker worker = runningTurn();
+    worker.finish(0, "a");
+    session.restart();
+    assertThat(worker.finish(0, "a")).isEqualTo(new GroupAccepted(worker.attempt, 1, true));
+    assertThat(session.journal()).filteredOn(TurnCompleted.class::isInstance).hasSize(1);
+  }
+
+  @Test
+  void aKeySentAgainAfterARestartMeansTheSameTurn() {
+    runningTurn().finish(0, "a");
+    session.restart();
+    assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, true));
+  }
+
+  @Test
+  void aReplayedJournalGivesTheSameSessionAndTheSameStream() {
+    with("parley.session.snapshot { every = 3, keep = 1 }");
+    for (int turn = 1; turn <= 4; turn++) {
+      session.startTurn("k" + turn);
+      Worker worker = session.worker(session.dispatcher.next()).admit();
+      worker.group(0, "a", "b");
+      worker.group(2, "c");
+      worker.finish(3, "d" + turn);
+    }
+    Reply.SessionView before = session.view();
+    List<Token> stream = session.readAll(3);
+    Session replayed = new Absent().applyAll(session.journal());
+    assertThat(SessionViews.session(replayed)).contains(before);
+
+    SnapshotTestKit snapshots = SnapshotTestKit.create(SessionFixture.KIT.system());
+    await().until(() -> !snapshots.persistedInStorage(session.persistenceId()).isEmpty());
+    session.restart();
+    assertThat(session.view()).isEqualTo(before);
+    assertThat(session.readAll(3)).isEqualTo(stream);
+
+    snapshots.clearByPersistenceId(session.persistenceId());
+    session.restart();
+    assertThat(session.view()).isEqualTo(before);
+    assertThat(session.readAll(3)).isEqualTo(stream);
+  }
+
+  @Test
+  void aGroupWhoseJournalingFailedIsTakenWhenSentAgain() {
+    with("parley.session.adoption-lease = 1 h");
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
+    worker.send(1, java.util.Optional.empty(), "b");
+    worker.probe.expectNoMessage(java.time.Duration.ofMillis(50));
+    assertThat(worker.group(1, "b", "c")).isEqualTo(new GroupAccepted(worker.attempt, 3, false));
+    worker.finish(3);
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b", "c"));
+  }
+
+  @Test
+  void aTurnWhoseJournalingFailedIsStartedByTheNextTry() {
+    SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
+    TestProbe<Reply> lost =
+        session.send(
+            to -> new SessionCommand.StartTurn("k", "f", true, Samples.request("hello"), to));
+    assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, false));
+    lost.expectNoMessage(java.time.Duration.ofMillis(50));
+    assertThat(session.journal()).filteredOn(TurnStarted.class::isInstance).hasSize(1);
+  }
+
+  @Test
+  void aRejectedGroupIsTakenWhenSentAgain() {
+    with("parley.session.adoption-lease = 1 h");
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    SessionFixture.JOURNAL.rejectNextPersisted(session.persistenceId());
+    worker.send(1, java.util.Optional.empty(), "b");
+    assertThat(worker.group(1, "b")).isEqualTo(new GroupAccepted(worker.attempt, 2, false));
+  }
+
+  @Test
+  void aJournalThatCannotBeReadIsTriedAgain() {
+    runningTurn().finish(0, "a");
+    SessionFixture.JOURNAL.failNextRead(session.persistenceId());
+    session.restart();
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a"));
+  }
+
+  @Test
+  void aQuietSessionAsksToLeaveButNotDuringATurn() {
+    with("parley.session { passivate-after = 20 ms, read.wait = 5 ms }");
+    Worker worker = runningTurn();
+    session.shard.expectNoMessage(java.time.Duration.ofMillis(200));
+    worker.finish(0, "a");
+    assertThat(session.shard.receiveMessage()).isInstanceOf(ClusterSharding.Passivate.class);
+  }
+
+  @Test
+  void leavesByItselfWhenTheShardsStopMessageIsLost() {
+    with("parley.session.passivate-after = 20 ms");
+    session.expectGone();
+  }
+
+  @Test
+  void stopsBeforeItWasEverUsed() {
+    session.stop();
+  }
+
+  @Test
+  void stopsWhenIdleAndWhenDeleted() {
+    runningTurn().finish(0, "a");
+    session.stop();
+    session.restart();
+    session.ask(SessionCommand.Delete::new);
+    session.stop();
+  }
+
+  @Test
+  void stopsInMidTurnAndTellsItsReaders() {
+    with("parley.session.read.wait = 1 h");
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 1, true, to));
+    session.stop();
+    assertThat(((Reply.TurnSlice) reader.receiveMessage()).tokens()).isEmpty();
+  }
+
+  @Test
+  void stopsWhileItsJournalFails() {
+    SessionFixture.JOURNAL.failNextNPersisted(session.persistenceId(), 3);
+    session.send(to -> new SessionCommand.StartTurn("k", "f", true, Samples.request("hello"), to));
+    session.stop();
+  }
+
+  @Test
+  void deletingEndsTheTurnAndForgetsTheContent() {
+    Worker worker = runningTurn();
+    worker.group(0, "a");
+    assertThat(session.ask(SessionCommand.Delete::new)).isEqualTo(new Reply.Done());
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+    assertThat(session.ask(SessionCommand.Delete::new)).isEqualTo(new Reply.Done());
+    Reply.Refused refused = (Reply.Refused) session.ask(SessionCommand.Get::new);
+    assertThat(refused.reason()).isEqualTo(RefusalReason.NOT_FOUND);
+    assertThat(((Reply.Refused) session.startTurn("k")).reason())
+        .isEqualTo(RefusalReason.NOT_FOUND);
+  }
+
+  @Test
+  void aDeletedTurnIsNotFoundButStaysInTheConversation() {
+    runningTurn().finish(0, "a");
+    session.ask(to -> new SessionCommand.DeleteTurn(1, to));
+    assertThat(session.ask(to -> new SessionCommand.GetTurn(1, to)))
+        .isInstanceOf(Reply.Refused.class);
+    assertThat(session.view().messages()).hasSize(2);
+    assertThat(session.view().turns().get(0).deleted()).isTrue();
+    assertThat(session.view().turns().get(0).status()).isEqualTo(TurnStatus.COMPLETED);
+  }
+}
