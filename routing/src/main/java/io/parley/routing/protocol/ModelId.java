@@ -22,7 +22,7 @@ public record ModelId(String name, String version) {
    *
    * @throws IllegalArgumentException when the text has another form
    */
-  @JsonCreator
+  @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
   public static ModelId parse(String text) {
     int at = text.indexOf('@');
     if (at < 0) {

@@ -15,7 +15,7 @@ public record TenantId(@JsonValue String value) {
   /** The one tenant of a node where nobody logs in. */
   public static final TenantId DEFAULT = new TenantId("default");
 
-  @JsonCreator
+  @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
   public TenantId {
     if (!ALLOWED.matcher(value).matches()) {
       throw new IllegalArgumentException("a tenant id is 1 to 64 of A-Z a-z 0-9 _ -");
