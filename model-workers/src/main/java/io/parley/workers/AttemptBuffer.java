@@ -32,6 +32,7 @@ final class AttemptBuffer implements Replica.Listener {
   private Optional<PromptInfo> prompt = Optional.empty();
   private Optional<Finish> finish = Optional.empty();
   private Optional<Failure> failure = Optional.empty();
+  private boolean wasAdmitted;
   private int tokensSeen;
   private boolean closed;
 
@@ -51,6 +52,7 @@ final class AttemptBuffer implements Replica.Listener {
         return;
       }
       prompt = Optional.of(info);
+      wasAdmitted = true;
     }
     wake.run();
   }
@@ -62,8 +64,8 @@ final class AttemptBuffer implements Replica.Listener {
         return;
       }
       tokensSeen++;
-      if (tokensSeen > tokensMax) {
-        end(Optional.empty(), Optional.of(tooMany()));
+      if (!wasAdmitted || tokensSeen > tokensMax) {
+        end(Optional.empty(), Optional.of(unexpected("a token more than was asked for")));
       } else {
         tokens.add(token);
         if (tokensSeen > 1) {
@@ -77,7 +79,11 @@ final class AttemptBuffer implements Replica.Listener {
   @Override
   public void finished(Finish last) {
     synchronized (this) {
-      end(Optional.of(last), Optional.empty());
+      if (wasAdmitted) {
+        end(Optional.of(last), Optional.empty());
+      } else {
+        end(Optional.empty(), Optional.of(unexpected("a finish before the admission")));
+      }
     }
     wake.run();
   }
@@ -114,7 +120,7 @@ final class AttemptBuffer implements Replica.Listener {
     }
   }
 
-  private static Failure tooMany() {
-    return new Failure(FailureCode.ENGINE_FAILED, "more tokens than were asked for");
+  private static Failure unexpected(String what) {
+    return new Failure(FailureCode.ENGINE_FAILED, "the replica gave " + what);
   }
 }

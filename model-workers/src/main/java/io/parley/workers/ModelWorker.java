@@ -1,8 +1,11 @@
 package io.parley.workers;
 
+import akka.Done;
+import akka.actor.Cancellable;
 import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.Behavior;
+import akka.actor.typed.PostStop;
 import akka.actor.typed.Terminated;
 import akka.actor.typed.javadsl.AbstractBehavior;
 import akka.actor.typed.javadsl.ActorContext;
@@ -13,7 +16,7 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import io.parley.routing.SessionReports;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.WorkerMessage;
-import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
@@ -41,6 +44,8 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   private final TimerScheduler<Command> timers;
   private final WorkerSettings settings;
   private final Behavior<WorkerMessage> worker;
+  private final CompletableFuture<Done> stopped = new CompletableFuture<>();
+  private final Cancellable leavesWithTheNode;
   private ActorRef<WorkerMessage> child;
   private boolean leaving;
 
@@ -77,12 +82,16 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
     this.settings = settings;
     this.worker = worker;
     start();
-    CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
-        .addActorTerminationTask(
-            CoordinatedShutdown.PhaseBeforeServiceUnbind(),
-            "leave-" + context.getSelf().path().name() + "-" + context.getSelf().path().uid(),
-            Adapter.toClassic(context.getSelf()),
-            Optional.of(new Leave()));
+    ActorRef<Command> self = context.getSelf();
+    leavesWithTheNode =
+        CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
+            .addCancellableTask(
+                CoordinatedShutdown.PhaseBeforeServiceUnbind(),
+                "leave-" + self.path().name() + "-" + self.path().uid(),
+                () -> {
+                  self.tell(new Leave());
+                  return stopped;
+                });
   }
 
   @Override
@@ -91,6 +100,7 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
         .onMessage(Leave.class, leave -> onLeave())
         .onMessage(StartAgain.class, again -> start())
         .onSignal(Terminated.class, signal -> onWorkerStopped())
+        .onSignal(PostStop.class, signal -> onPostStop())
         .build();
   }
 
@@ -104,6 +114,12 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
     leaving = true;
     child.tell(new WorkerBehavior.Leave());
     return timers.isTimerActive(new StartAgain()) ? Behaviors.stopped() : this;
+  }
+
+  private Behavior<Command> onPostStop() {
+    leavesWithTheNode.cancel();
+    stopped.complete(Done.getInstance());
+    return this;
   }
 
   private Behavior<Command> onWorkerStopped() {

@@ -31,6 +31,7 @@ final class Fixtures {
             """
             akka.actor.provider = cluster
             akka.loglevel = WARNING
+            akka.logger-startup-timeout = 60s
             akka.remote.artery.canonical { hostname = "127.0.0.1", port = 0 }
             akka.cluster.jmx.multi-mbeans-in-same-jvm = on
             akka.cluster.downing-provider-class = "akka.cluster.sbr.SplitBrainResolverProvider"

@@ -1,0 +1,333 @@
+package io.parley.workers;
+
+import static io.parley.workers.ScriptedReplica.give;
+import static io.parley.workers.WorkerNode.PATIENCE;
+import static io.parley.workers.WorkerNode.newModel;
+import static io.parley.workers.WorkerNode.newSession;
+import static io.parley.workers.WorkerNode.work;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import akka.actor.testkit.typed.javadsl.TestProbe;
+import akka.actor.typed.ActorRef;
+import io.parley.routing.Dispatcher.CancelQueued;
+import io.parley.routing.Dispatcher.Full;
+import io.parley.routing.Dispatcher.Queued;
+import io.parley.routing.Dispatchers;
+import io.parley.routing.SessionReports;
+import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.AttemptReport.Admitted;
+import io.parley.routing.protocol.AttemptReport.Dispatched;
+import io.parley.routing.protocol.AttemptReport.Failed;
+import io.parley.routing.protocol.AttemptReport.TokenGroup;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Finish;
+import io.parley.routing.protocol.FinishReason;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.SessionInbox;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage.DropAttempt;
+import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.workers.replica.Replica.Listener;
+import io.parley.workers.replica.SimulatedReplica;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class ModelWorkerTest {
+  private static final int QUEUE = 20;
+  private static WorkerNode node;
+
+  private final ModelInfo model = newModel();
+  private final SessionId sessionId = newSession();
+  private final TestProbe<SessionInbox> session = node.session(sessionId);
+  private final ScriptedReplica replica = new ScriptedReplica(model, 2);
+  private Optional<ActorRef<ModelWorker.Command>> worker = Optional.empty();
+
+  @BeforeAll
+  static void startNode() {
+    node = new WorkerNode("session", "parley.routing.queue-capacity = " + QUEUE);
+    node.join(node);
+  }
+
+  @AfterAll
+  static void stopNode() {
+    node.close();
+  }
+
+  @AfterEach
+  void stopWorker() {
+    worker.ifPresent(node.kit::stop);
+  }
+
+  @Test
+  void carriesAnAnswerToItsSession() {
+    start(settings(Duration.ofMinutes(5)), () -> simulated(model));
+    Work work = work(model, sessionId, 1, List.of(4, 5));
+    node.submit(work);
+
+    expect(Dispatched.class);
+    expect(Admitted.class);
+    List<Integer> ids = new ArrayList<>();
+    int next = 2;
+    while (true) {
+      TokenGroup group = expect(TokenGroup.class);
+      assertThat(group.firstIndex()).isEqualTo(next);
+      group.tokens().forEach(token -> ids.add(token.id()));
+      next += group.tokens().size();
+      group.worker().tell(new GroupAccepted(work.id(), next, group.finish().isPresent()));
+      if (group.finish().isPresent()) {
+        break;
+      }
+    }
+    List<Integer> expected = new ArrayList<>();
+    for (int position = 2; position < 100; position++) {
+      expected.add(SimulatedReplica.tokenId(work.messages(), 0, position));
+    }
+    assertThat(ids).isEqualTo(expected);
+  }
+
+  @Test
+  void holdsNoMoreWorksThanItHasSlots() {
+    startScripted();
+    node.submit(work(model, sessionId, 1, List.of()));
+    node.submit(work(model, sessionId, 2, List.of()));
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 2);
+
+    // the rest stays with the dispatcher: nothing parks on the way
+    for (int turn = 3; turn < 3 + QUEUE; turn++) {
+      assertThat(node.submit(work(model, sessionId, turn, List.of()))).isInstanceOf(Queued.class);
+    }
+    assertThat(node.submit(work(model, sessionId, 99, List.of()))).isInstanceOf(Full.class);
+    assertThat(Dispatchers.get(node.kit.system()).hasRoom(model.id())).isPresent();
+    assertThat(replica.started).hasSize(2);
+
+    // a slot that gets free makes room for one more, and a place in the queue
+    replica.admit(replica.started.get(0)).finished(new Finish(FinishReason.STOP, ""));
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 3);
+    await()
+        .atMost(PATIENCE)
+        .until(() -> node.submit(work(model, sessionId, 99, List.of())) instanceof Queued);
+    assertThat(node.submit(work(model, sessionId, 100, List.of()))).isInstanceOf(Full.class);
+  }
+
+  @Test
+  void tokensMadeMeanwhileTravelInTheNextGroup() {
+    Work work = startWithOne();
+    Listener listener = replica.admit(work.id(), 1);
+    TokenGroup first = expect(TokenGroup.class);
+    assertThat(ids(first)).containsExactly(1);
+    give(listener, 2, 3, 4);
+    listener.finished(new Finish(FinishReason.STOP, "tail"));
+    session.expectNoMessage(Duration.ofMillis(100));
+
+    first.worker().tell(new GroupAccepted(work.id(), 1, false));
+
+    TokenGroup second = expect(TokenGroup.class);
+    assertThat(second.firstIndex()).isEqualTo(1);
+    assertThat(ids(second)).containsExactly(2, 3, 4);
+    assertThat(second.finish()).contains(new Finish(FinishReason.STOP, "tail"));
+    second.worker().tell(new GroupAccepted(work.id(), 4, true));
+    session.expectNoMessage(Duration.ofMillis(600));
+  }
+
+  @Test
+  void aGroupIsSentAgainUntilItIsAnswered() {
+    Work work = startWithOne();
+    replica.admit(work.id(), 1);
+    TokenGroup first = expect(TokenGroup.class);
+
+    assertThat(expect(TokenGroup.class)).isEqualTo(first);
+    assertThat(expect(TokenGroup.class)).isEqualTo(first);
+
+    // what the session had already is an answer too
+    first.worker().tell(new GroupAccepted(work.id(), 0, false));
+    assertThat(expect(TokenGroup.class)).isEqualTo(first);
+    first.worker().tell(new GroupAccepted(work.id(), 1, false));
+    session.expectNoMessage(Duration.ofMillis(600));
+  }
+
+  @Test
+  void aFailureIsSentAgainUntilItIsAnswered() {
+    Work work = startWithOne();
+    Listener listener = replica.admit(work.id());
+    listener.failed(FailureCode.CONTEXT_LENGTH_EXCEEDED, "too long");
+
+    Failed failed = expect(Failed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.CONTEXT_LENGTH_EXCEEDED);
+    assertThat(expect(Failed.class)).isEqualTo(failed);
+    failed.worker().orElseThrow().tell(new GroupAccepted(work.id(), 0, true));
+    session.expectNoMessage(Duration.ofMillis(600));
+    assertThat(replica.closed).isFalse();
+  }
+
+  @Test
+  void aDroppedAttemptFreesItsSlot() {
+    startScripted();
+    for (int turn = 1; turn <= 3; turn++) {
+      node.submit(work(model, sessionId, turn, List.of()));
+    }
+    Dispatched dispatched = expect(Dispatched.class);
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 2);
+
+    dispatched.worker().tell(new DropAttempt(dispatched.id()));
+
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 3);
+    assertThat(replica.cancelled).containsExactly(dispatched.id());
+  }
+
+  @Test
+  void cancellingAtTheDispatcherReachesARunningAttempt() {
+    Work work = startWithOne();
+    replica.listener(work.id());
+
+    Dispatchers.get(node.kit.system()).local().tell(new CancelQueued(work.id()));
+
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(work.id()));
+  }
+
+  @Test
+  void anAttemptWhoseSessionIsSilentIsDropped() {
+    start(settings(Duration.ofMillis(700)), () -> replica);
+    for (int turn = 1; turn <= 3; turn++) {
+      node.submit(work(model, sessionId, turn, List.of()));
+    }
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 2);
+
+    replica.admit(work(model, sessionId, 1, List.of()).id(), 1);
+
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 3);
+    assertThat(replica.cancelled).containsExactly(work(model, sessionId, 1, List.of()).id());
+  }
+
+  @Test
+  void aBrokenReplicaFailsItsAttemptsAndIsReplaced() {
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(new ScriptedReplica(model, 2));
+          return opened.get(opened.size() - 1);
+        });
+    Work one = work(model, sessionId, 1, List.of());
+    Work two = work(model, sessionId, 2, List.of());
+    node.submit(one);
+    node.submit(two);
+    await().atMost(PATIENCE).until(() -> !opened.isEmpty() && opened.get(0).started.size() == 2);
+
+    opened.get(0).listener(one.id()).failed(FailureCode.ENGINE_FAILED, "out of memory");
+
+    List<Failed> failures = List.of(expect(Failed.class), expect(Failed.class));
+    assertThat(failures).extracting(Failed::id).contains(one.id(), two.id());
+    assertThat(failures).allMatch(failed -> failed.code() == FailureCode.ENGINE_FAILED);
+    failures.forEach(failed -> failed.worker().orElseThrow().tell(new DropAttempt(failed.id())));
+    await().atMost(PATIENCE).until(() -> opened.size() == 2 && opened.get(0).closed);
+    Work three = work(model, sessionId, 3, List.of());
+    node.submit(three);
+    opened.get(1).listener(three.id());
+  }
+
+  @Test
+  void aReplicaThatDoesNotLoadIsTriedAgain() {
+    List<Integer> tries = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          tries.add(1);
+          if (tries.size() < 3) {
+            throw new IllegalStateException("the test's first tries fail");
+          }
+          return replica;
+        });
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+
+    replica.listener(work.id());
+    assertThat(tries).hasSize(3);
+  }
+
+  @Test
+  void aLeavingWorkerHandsItsAttemptsBackWithWhatTheyHave() {
+    Work work = startWithOne();
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+    Listener listener = replica.admit(work.id(), 1);
+    TokenGroup first = expect(TokenGroup.class);
+    give(listener, 2, 3);
+
+    worker.orElseThrow().tell(new ModelWorker.Leave());
+
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(work.id()));
+    first.worker().tell(new GroupAccepted(work.id(), 1, false));
+    TokenGroup rest = expect(TokenGroup.class);
+    assertThat(ids(rest)).containsExactly(2, 3);
+    assertThat(rest.finish()).isEmpty();
+    rest.worker().tell(new GroupAccepted(work.id(), 3, false));
+    Failed failed = expect(Failed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.WORKER_LOST);
+    rest.worker().tell(new GroupAccepted(work.id(), 3, true));
+    session.expectTerminated(worker.orElseThrow());
+    assertThat(replica.closed).isTrue();
+    await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
+  }
+
+  private Work startWithOne() {
+    startScripted();
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+    return work;
+  }
+
+  private void startScripted() {
+    start(settings(Duration.ofMinutes(5)), () -> replica);
+  }
+
+  private void start(WorkerSettings settings, ReplicaFactory factory) {
+    worker =
+        Optional.of(
+            node.kit.spawn(
+                ModelWorker.create(
+                    factory, settings, SessionReports.bySharding(node.kit.system()))));
+  }
+
+  /** The next report of a kind; what else comes in between is passed over. */
+  private <T extends SessionInbox> T expect(Class<T> kind) {
+    while (true) {
+      SessionInbox message = session.receiveMessage(PATIENCE);
+      if (kind.isInstance(message)) {
+        return kind.cast(message);
+      }
+    }
+  }
+
+  private static List<Integer> ids(TokenGroup group) {
+    return group.tokens().stream().map(Token::id).toList();
+  }
+
+  private static SimulatedReplica simulated(ModelInfo model) {
+    return new SimulatedReplica(SimulatedReplica.Settings.unlimited(model, 2));
+  }
+
+  private static WorkerSettings settings(Duration unacknowledgedTimeout) {
+    return new WorkerSettings(
+        Duration.ofMillis(20),
+        16,
+        Duration.ofMillis(200),
+        Duration.ofMillis(400),
+        unacknowledgedTimeout,
+        64,
+        Duration.ofMillis(100),
+        Duration.ofSeconds(5),
+        Duration.ofMillis(50),
+        Duration.ofMillis(200),
+        Duration.ofSeconds(10));
+  }
+}

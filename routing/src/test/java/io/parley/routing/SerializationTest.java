@@ -1,0 +1,134 @@
+package io.parley.routing;
+
+import static io.parley.routing.Fixtures.MODEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import akka.actor.testkit.typed.javadsl.ActorTestKit;
+import akka.actor.typed.ActorRef;
+import akka.stream.javadsl.Source;
+import akka.stream.javadsl.StreamRefs;
+import io.parley.routing.Dispatcher.FreeSlots;
+import io.parley.routing.Dispatcher.Full;
+import io.parley.routing.Dispatcher.NoWorker;
+import io.parley.routing.Dispatcher.OpenStream;
+import io.parley.routing.Dispatcher.Queued;
+import io.parley.routing.Dispatcher.StreamOpened;
+import io.parley.routing.Dispatcher.Taken;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.AttemptReport.Admitted;
+import io.parley.routing.protocol.AttemptReport.Dispatched;
+import io.parley.routing.protocol.AttemptReport.Failed;
+import io.parley.routing.protocol.AttemptReport.TokenGroup;
+import io.parley.routing.protocol.CborSerializable;
+import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Finish;
+import io.parley.routing.protocol.FinishReason;
+import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.PromptInfo;
+import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.TenantId;
+import io.parley.routing.protocol.Token;
+import io.parley.routing.protocol.TokenLogProb;
+import io.parley.routing.protocol.TokenLogProb.Alternative;
+import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage;
+import io.parley.routing.protocol.WorkerMessage.DropAttempt;
+import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every message that crosses a node's border survives the way, to the last field. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SerializationTest {
+  private static final AttemptId ID =
+      new AttemptId(new SessionId(new TenantId("acme"), "abc123"), 3, 2);
+
+  private ActorTestKit kit;
+
+  @BeforeAll
+  void startNode() {
+    kit = ActorTestKit.create("serialization", Fixtures.node());
+  }
+
+  @AfterAll
+  void stopNode() {
+    kit.shutdownTestKit();
+  }
+
+  Stream<CborSerializable> messages() {
+    ActorRef<WorkerMessage> worker = kit.createTestProbe(WorkerMessage.class).ref();
+    PromptInfo prompt = new PromptInfo(12, 4, 1, MODEL.id(), "tf-cpu");
+    Token plain = new Token(7, "grüß 你好 \uD83D\uDE00");
+    Token scored =
+        new Token(
+            8,
+            "",
+            Optional.of(
+                new TokenLogProb(-0.5f, "\u00e4\u00ff", List.of(new Alternative(9, "x", -1.25f)))));
+    SamplingParams sampling =
+        new SamplingParams(
+            0.7, 0.9, 40, 0.05, 1.1, 0.1, 0.2, -42L, List.of("stop", "\n"), 99, true, true, 5);
+    return Stream.of(
+        new Work(
+            ID,
+            MODEL.id(),
+            List.of(new Message(Role.SYSTEM, "be brief"), new Message(Role.USER, "hi")),
+            List.of(1, 2, 3),
+            sampling,
+            ContextPolicy.DROP_OLDEST,
+            Priority.BULK,
+            123_456_789_012L),
+        MODEL,
+        new Dispatched(ID, worker),
+        new Admitted(ID, prompt, worker),
+        new TokenGroup(
+            ID,
+            prompt,
+            5,
+            List.of(plain, scored),
+            Optional.of(new Finish(FinishReason.STOP, "tail")),
+            worker),
+        new TokenGroup(ID, prompt, 0, List.of(plain), Optional.empty(), worker),
+        new Failed(ID, FailureCode.ENGINE_FAILED, "why", Optional.of(worker)),
+        new Failed(ID, FailureCode.QUEUE_TIMEOUT, "why"),
+        new GroupAccepted(ID, 17, true),
+        new DropAttempt(ID),
+        new Queued(ID),
+        new Full(ID, 2_000),
+        new NoWorker(ID),
+        new OpenStream(worker, MODEL, 4, kit.createTestProbe(StreamOpened.class).ref()),
+        new Taken(worker, -5L, ID, 3),
+        new FreeSlots(worker, 5L, 3),
+        new WorkerDirectory.Describe(kit.createTestProbe(WorkerDirectory.Description.class).ref()),
+        new WorkerDirectory.Description(worker, MODEL));
+  }
+
+  @ParameterizedTest
+  @MethodSource("messages")
+  void aMessageComesBackEqual(CborSerializable message) {
+    assertThat(kit.serializationTestKit().verifySerialization(message, true)).isEqualTo(message);
+  }
+
+  @Test
+  void aStreamsReferenceComesBack() {
+    StreamOpened opened =
+        new StreamOpened(9L, Source.<Work>empty().runWith(StreamRefs.sourceRef(), kit.system()), 1);
+
+    StreamOpened back = kit.serializationTestKit().verifySerialization(opened, false);
+
+    assertThat(back.streamId()).isEqualTo(9L);
+    assertThat(back.prefetch()).isEqualTo(1);
+    assertThat(back.works()).isNotNull();
+  }
+}
