@@ -1,0 +1,109 @@
+package io.parley.node.http;
+
+import akka.http.javadsl.model.HttpResponse;
+import akka.http.javadsl.model.headers.RawHeader;
+import io.parley.node.http.Turns.OnDisconnect;
+import io.parley.node.http.Turns.Start;
+import io.parley.node.http.Turns.Started;
+import io.parley.node.http.openai.ChatJson;
+import io.parley.node.http.openai.ChatRequest;
+import io.parley.node.http.openai.ChatStream;
+import io.parley.routing.protocol.SessionId;
+import io.parley.sessions.SessionCommand.TurnRequest;
+import io.parley.sessions.SessionCommand.TurnStatus;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** {@code POST /v1/chat/completions}. Each call is a turn of a session. */
+final class ChatRoutes {
+  static final String SESSION_HEADER = "X-Parley-Session";
+
+  private final Turns turns;
+  private final ModelRoutes models;
+
+  ChatRoutes(Turns turns, ModelRoutes models) {
+    this.turns = turns;
+    this.models = models;
+  }
+
+  void addTo(Router router) {
+    router.post("/v1/chat/completions", this::complete);
+  }
+
+  private CompletionStage<HttpResponse> complete(Call call) {
+    JsonInput body = call.json();
+    ChatRequest request =
+        ChatRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
+    Optional<EventId> seen = call.lastEventId();
+    Optional<String> key = call.idempotencyKey();
+    if (seen.isPresent() && key.isEmpty()) {
+      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
+    }
+    Optional<SessionId> named =
+        call.header(SESSION_HEADER).map(id -> Ids.parseSession(call.tenant(), id));
+    SessionId session =
+        named.orElseGet(
+            () ->
+                key.map(k -> Ids.sessionOfKey(call.tenant(), k))
+                    .orElseGet(() -> Ids.newSession(call.tenant())));
+    seen.ifPresent(id -> id.requireTurn(session, id.turn()));
+    boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty());
+    String keyText = key.orElseGet(Ids::random);
+    TurnRequest turn = request.turn(named.isPresent(), Ids.digest(keyText));
+    Start start =
+        new Start(session, keyText, Fingerprint.of("chat", body, named), named.isEmpty(), turn);
+    return turns
+        .start(start)
+        .thenCompose(
+            started -> {
+              seen.ifPresent(id -> id.requireTurn(session, started.turn()));
+              OnDisconnect guard = turns.onDisconnect(call, started, cancel);
+              return request.stream()
+                  ? stream(started, turn, request.includeUsage(), seen, guard)
+                  : whole(started, request, guard);
+            })
+        .thenApply(
+            response -> response.addHeader(RawHeader.create(SESSION_HEADER, Ids.session(session))));
+  }
+
+  private CompletionStage<HttpResponse> stream(
+      Started started,
+      TurnRequest now,
+      boolean includeUsage,
+      Optional<EventId> seen,
+      OnDisconnect guard) {
+    return turns
+        .asked(started, now)
+        .thenCompose(
+            asked ->
+                turns.stream(
+                    started,
+                    new ChatStream(
+                        started.session(),
+                        started.turn(),
+                        asked,
+                        includeUsage,
+                        seen,
+                        turns::failure),
+                    guard,
+                    false));
+  }
+
+  private CompletionStage<HttpResponse> whole(
+      Started started, ChatRequest request, OnDisconnect guard) {
+    return turns
+        .await(started, request.sampling().logProbs(), guard)
+        .thenApply(
+            ended -> {
+              if (ended.turn().status() == TurnStatus.FAILED) {
+                throw turns.failure(ended.turn().failure());
+              }
+              if (ended.turn().status() == TurnStatus.CANCELLED) {
+                throw Errors.cancelled();
+              }
+              return Replies.ok(
+                  ChatJson.completion(started.session(), ended.turn(), ended.tokens()));
+            });
+  }
+}

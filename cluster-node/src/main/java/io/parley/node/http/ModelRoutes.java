@@ -1,0 +1,52 @@
+package io.parley.node.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.routing.protocol.ModelInfo;
+import java.util.concurrent.CompletableFuture;
+
+/** {@code /v1/models}, and how the other routes find a model. */
+final class ModelRoutes {
+  private final ModelCatalog catalog;
+  private final HttpSettings settings;
+
+  ModelRoutes(ModelCatalog catalog, HttpSettings settings) {
+    this.catalog = catalog;
+    this.settings = settings;
+  }
+
+  void addTo(Router router) {
+    router.get(
+        "/v1/models",
+        call -> {
+          ObjectNode list = Json.object().put("object", "list");
+          ArrayNode data = list.putArray("data");
+          catalog.models().forEach(model -> data.add(json(model)));
+          return CompletableFuture.completedFuture(Replies.ok(list));
+        });
+    router.get(
+        "/v1/models/{model}",
+        call -> CompletableFuture.completedFuture(Replies.ok(json(require(call.path().get(0))))));
+  }
+
+  /** The model, or 404; 503 while no worker serves anything. */
+  ModelInfo require(String name) {
+    return catalog
+        .find(name)
+        .orElseThrow(
+            () ->
+                catalog.models().isEmpty()
+                    ? ApiException.of(503, "no_worker", "No worker serves a model yet.")
+                        .withRetryAfter(settings.retryAfter().toMillis())
+                    : ApiException.of(404, "model_not_found", "No worker serves this model.")
+                        .withParam("model"));
+  }
+
+  private static ObjectNode json(ModelInfo model) {
+    ObjectNode node = Json.object();
+    node.put("id", model.id().toString()).put("object", "model");
+    node.put("created", model.createdEpochSeconds()).put("owned_by", model.ownedBy());
+    node.put("name", model.id().name()).put("version", model.id().version());
+    return node.put("context_length", model.contextLength()).put("licence", model.licence());
+  }
+}

@@ -1,0 +1,48 @@
+package io.parley.node.http;
+
+import akka.NotUsed;
+import akka.http.javadsl.model.ContentTypes;
+import akka.http.javadsl.model.HttpEntities;
+import akka.http.javadsl.model.HttpResponse;
+import akka.http.javadsl.model.MediaTypes;
+import akka.http.javadsl.model.headers.RawHeader;
+import akka.stream.javadsl.Source;
+import akka.util.ByteString;
+import com.fasterxml.jackson.databind.JsonNode;
+
+/** HTTP responses. */
+final class Replies {
+  private Replies() {}
+
+  static HttpResponse ok(JsonNode body) {
+    return json(200, body);
+  }
+
+  static HttpResponse json(int status, JsonNode body) {
+    return json(status, Json.bytes(body));
+  }
+
+  static HttpResponse json(int status, byte[] body) {
+    return HttpResponse.create()
+        .withStatus(status)
+        .withEntity(HttpEntities.create(ContentTypes.APPLICATION_JSON, body));
+  }
+
+  static HttpResponse error(ApiException error) {
+    HttpResponse response = json(error.status(), Errors.json(error));
+    if (error.retryAfterMillis().isPresent()) {
+      long seconds = Math.max(1, (error.retryAfterMillis().get() + 999) / 1000);
+      response = response.addHeader(RawHeader.create("Retry-After", Long.toString(seconds)));
+    }
+    return error.status() == 401
+        ? response.addHeader(RawHeader.create("WWW-Authenticate", "Bearer"))
+        : response;
+  }
+
+  static HttpResponse events(Source<ByteString, NotUsed> events) {
+    return HttpResponse.create()
+        .addHeader(RawHeader.create("Cache-Control", "no-cache"))
+        .addHeader(RawHeader.create("X-Accel-Buffering", "no")) // nginx must not collect events
+        .withEntity(HttpEntities.create(MediaTypes.TEXT_EVENT_STREAM.toContentType(), events));
+  }
+}

@@ -1,0 +1,212 @@
+package io.parley.node.http;
+
+import akka.http.javadsl.model.HttpResponse;
+import akka.http.javadsl.model.headers.RawHeader;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.node.http.Turns.OnDisconnect;
+import io.parley.node.http.Turns.Start;
+import io.parley.node.http.Turns.Started;
+import io.parley.node.http.openai.ResponsesJson;
+import io.parley.node.http.openai.ResponsesRequest;
+import io.parley.node.http.openai.ResponsesStream;
+import io.parley.routing.protocol.Message;
+import io.parley.sessions.SessionCommand.CancelTurn;
+import io.parley.sessions.SessionCommand.DeleteTurn;
+import io.parley.sessions.SessionCommand.Reply.Done;
+import io.parley.sessions.SessionCommand.TurnRequest;
+import io.parley.sessions.SessionCommand.TurnStatus;
+import io.parley.sessions.SessionCommand.TurnView;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** {@code /v1/responses}. A response is a turn of a session. */
+final class ResponseRoutes {
+  private final Turns turns;
+  private final Sessions sessions;
+  private final Continuation continuation;
+  private final ModelRoutes models;
+
+  ResponseRoutes(Turns turns, Sessions sessions, ModelRoutes models) {
+    this.turns = turns;
+    this.sessions = sessions;
+    this.continuation = new Continuation(turns, sessions);
+    this.models = models;
+  }
+
+  void addTo(Router router) {
+    router.post("/v1/responses", this::create);
+    router.get("/v1/responses/{response}", this::retrieve);
+    router.delete("/v1/responses/{response}", this::delete);
+    router.postWithoutBody("/v1/responses/{response}/cancel", this::cancel);
+    router.get("/v1/responses/{response}/input_items", this::inputItems);
+  }
+
+  private CompletionStage<HttpResponse> create(Call call) {
+    JsonInput body = call.json();
+    ResponsesRequest request =
+        ResponsesRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
+    Optional<String> key = call.idempotencyKey();
+    Optional<EventId> seen = call.lastEventId();
+    if (seen.isPresent() && key.isEmpty()) {
+      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
+    }
+    boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
+    return start(call, body, request, key)
+        .thenCompose(
+            started -> {
+              seen.ifPresent(id -> id.requireTurn(started.session(), started.turn()));
+              return answer(call, request, started, seen, cancel)
+                  .thenApply(
+                      response ->
+                          response.addHeader(
+                              RawHeader.create(
+                                  ChatRoutes.SESSION_HEADER, Ids.session(started.session()))));
+            });
+  }
+
+  private CompletionStage<Started> start(
+      Call call, JsonInput body, ResponsesRequest request, Optional<String> key) {
+    String keyText = key.orElseGet(Ids::random);
+    String digest = Ids.digest(keyText);
+    String fingerprint = Fingerprint.of("responses", body, Optional.empty());
+    if (request.conversation().isPresent()) {
+      var session = Ids.parseConversation(call.tenant(), request.conversation().get());
+      return turns.start(
+          new Start(session, keyText, fingerprint, false, request.turn(List.of(), digest)));
+    }
+    var fresh =
+        key.map(k -> Ids.sessionOfKey(call.tenant(), k))
+            .orElseGet(() -> Ids.newSession(call.tenant()));
+    if (request.previousResponseId().isEmpty()) {
+      return turns.start(
+          new Start(fresh, keyText, fingerprint, true, request.turn(List.of(), digest)));
+    }
+    Ids.TurnId previous;
+    try {
+      previous = Ids.parseResponse(call.tenant(), request.previousResponseId().get());
+    } catch (ApiException e) {
+      throw ResponsesRequest.previousNotFound();
+    }
+    return continuation.start(previous, fresh, keyText, fingerprint, request);
+  }
+
+  private CompletionStage<HttpResponse> answer(
+      Call call,
+      ResponsesRequest request,
+      Started started,
+      Optional<EventId> seen,
+      boolean cancel) {
+    if (request.stream()) {
+      long after = seen.map(ResponsesStream::sequenceOf).orElse(-1L);
+      OnDisconnect guard = turns.onDisconnect(call, started, cancel);
+      return turns
+          .asked(started, request.turn(List.of(), ""))
+          .thenCompose(asked -> turns.stream(started, stream(started, asked, after), guard, false));
+    }
+    if (request.background()) {
+      return view(started).thenApply(turn -> Replies.ok(json(started, turn)));
+    }
+    OnDisconnect guard = turns.onDisconnect(call, started, cancel);
+    return turns
+        .await(started, false, guard)
+        .thenApply(
+            ended -> {
+              if (ended.turn().status() == TurnStatus.FAILED) {
+                throw turns.failure(ended.turn().failure());
+              }
+              return Replies.ok(json(started, ended.turn()));
+            });
+  }
+
+  private ResponsesStream stream(Started started, TurnRequest asked, long startingAfter) {
+    return new ResponsesStream(
+        started.session(), started.turn(), asked, startingAfter, turns::failure);
+  }
+
+  private ObjectNode json(Started started, TurnView turn) {
+    return ResponsesJson.response(started.session(), turn, turns::failure);
+  }
+
+  private CompletionStage<TurnView> view(Started started) {
+    return sessions.anyTurn(new Ids.TurnId(started.session(), started.turn()));
+  }
+
+  private CompletionStage<HttpResponse> retrieve(Call call) {
+    Ids.TurnId id = Ids.parseResponse(call.tenant(), call.path().get(0));
+    boolean stream =
+        call.queryOneOf("stream", List.of("true", "false")).orElse("false").equals("true");
+    Optional<Long> startingAfter = call.queryInteger("starting_after", 0, Integer.MAX_VALUE);
+    if (startingAfter.isPresent() && !stream) {
+      throw JsonInput.invalid("starting_after", "is allowed only with 'stream=true'.");
+    }
+    Optional<EventId> seen = call.lastEventId();
+    Started started = new Started(id.session(), id.turn(), true);
+    return sessions
+        .turn(id)
+        .thenCompose(
+            turn -> {
+              if (!stream) {
+                return java.util.concurrent.CompletableFuture.completedFuture(
+                    Replies.ok(json(started, turn)));
+              }
+              long after =
+                  startingAfter.orElseGet(
+                      () ->
+                          seen.map(e -> e.requireTurn(id.session(), id.turn()))
+                              .map(ResponsesStream::sequenceOf)
+                              .orElse(-1L));
+              return turns.stream(
+                  started, stream(started, turn.request(), after), OnDisconnect.ignore(), true);
+            });
+  }
+
+  private CompletionStage<HttpResponse> delete(Call call) {
+    Ids.TurnId id = Ids.parseResponse(call.tenant(), call.path().get(0));
+    return sessions
+        .turn(id)
+        .thenCompose(
+            turn ->
+                sessions.ask(
+                    id.session(), Done.class, replyTo -> new DeleteTurn(id.turn(), replyTo)))
+        .thenApply(
+            done ->
+                Replies.ok(
+                    Json.object()
+                        .put("id", call.path().get(0))
+                        .put("object", "response")
+                        .put("deleted", true)));
+  }
+
+  private CompletionStage<HttpResponse> cancel(Call call) {
+    Ids.TurnId id = Ids.parseResponse(call.tenant(), call.path().get(0));
+    Started started = new Started(id.session(), id.turn(), true);
+    return sessions
+        .turn(id)
+        .thenCompose(
+            turn ->
+                sessions.ask(
+                    id.session(), Done.class, replyTo -> new CancelTurn(id.turn(), replyTo)))
+        .thenCompose(done -> view(started))
+        .thenApply(turn -> Replies.ok(json(started, turn)));
+  }
+
+  private CompletionStage<HttpResponse> inputItems(Call call) {
+    Ids.TurnId id = Ids.parseResponse(call.tenant(), call.path().get(0));
+    Pages.Query page = Pages.query(call);
+    return sessions
+        .turn(id)
+        .thenApply(
+            turn -> {
+              List<ObjectNode> items = new ArrayList<>();
+              List<Message> input = turn.request().input();
+              for (int i = 0; i < input.size(); i++) {
+                String item = Ids.output(id.session(), id.turn()) + "_i" + i;
+                items.add(ResponsesJson.item(item, input.get(i)));
+              }
+              return Replies.ok(page.of(items));
+            });
+  }
+}

@@ -1,0 +1,82 @@
+package io.parley.node.http;
+
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.ActorSystem;
+import akka.cluster.sharding.typed.javadsl.ClusterSharding;
+import akka.cluster.sharding.typed.javadsl.EntityRef;
+import akka.pattern.Patterns;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.SessionInbox;
+import io.parley.sessions.SessionCommand;
+import io.parley.sessions.SessionCommand.RefusalReason;
+import io.parley.sessions.SessionCommand.Reply;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Sessions of the cluster, by sharding. */
+public final class ShardedSessions implements SessionGateway {
+  private static final Logger LOG = LoggerFactory.getLogger(ShardedSessions.class);
+
+  private final ActorSystem<?> system;
+  private final ClusterSharding sharding;
+  private final HttpSettings settings;
+
+  public ShardedSessions(ActorSystem<?> system, HttpSettings settings) {
+    this.system = system;
+    this.sharding = ClusterSharding.get(system);
+    this.settings = settings;
+  }
+
+  @Override
+  public CompletionStage<Reply> ask(
+      SessionId session, Function<ActorRef<Reply>, SessionCommand> command) {
+    EntityRef<SessionInbox> entity =
+        sharding.entityRefFor(SessionInbox.TYPE_KEY, session.entityId());
+    return attempt(entity, command, 1);
+  }
+
+  private CompletionStage<Reply> attempt(
+      EntityRef<SessionInbox> entity,
+      Function<ActorRef<Reply>, SessionCommand> command,
+      int number) {
+    return entity
+        .<Reply>ask(command::apply, settings.askTimeout())
+        .handle(
+            (reply, failure) -> {
+              if (failure == null) {
+                return CompletableFuture.completedFuture(reply);
+              }
+              if (!(Errors.unwrap(failure) instanceof TimeoutException)) {
+                return CompletableFuture.<Reply>failedFuture(Errors.unwrap(failure));
+              }
+              LOG.debug("no answer from session {} at try {}", entity.getEntityId(), number);
+              return number < settings.askAttempts()
+                  ? later(backoff(number), () -> attempt(entity, command, number + 1))
+                  : CompletableFuture.<Reply>completedFuture(unavailable());
+            })
+        .thenCompose(Function.identity());
+  }
+
+  private Duration backoff(int number) {
+    return settings.askBackoff().multipliedBy(1L << Math.min(number - 1, 5));
+  }
+
+  private <T> CompletionStage<T> later(
+      Duration delay, java.util.concurrent.Callable<CompletionStage<T>> action) {
+    return Patterns.after(delay, system, action);
+  }
+
+  private Reply.Refused unavailable() {
+    return new Reply.Refused(
+        RefusalReason.JOURNAL_UNAVAILABLE,
+        "the session does not answer",
+        Optional.empty(),
+        Optional.of(settings.retryAfter().toMillis()));
+  }
+}

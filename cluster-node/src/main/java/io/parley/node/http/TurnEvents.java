@@ -1,0 +1,29 @@
+package io.parley.node.http;
+
+import akka.util.ByteString;
+import io.parley.sessions.SessionCommand.Reply.TurnSlice;
+import io.parley.sessions.SessionCommand.TurnView;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Makes the events of one stream out of a turn's slices. It is told the slices in order, from the
+ * index on that the reader asked for; one object serves one stream.
+ */
+public interface TurnEvents {
+  /** The index of the first token that the reader has not seen. */
+  int fromIndex();
+
+  /** Whether the last slice comes with the whole turn. */
+  boolean endsWithWholeTurn();
+
+  /**
+   * The events of a slice, perhaps none.
+   *
+   * @param whole the turn with its answer, with the last slice if it is wanted
+   */
+  List<ByteString> on(TurnSlice slice, Optional<TurnView> whole);
+
+  /** The last event of a stream that cannot go on. */
+  ByteString broken(ApiException error);
+}

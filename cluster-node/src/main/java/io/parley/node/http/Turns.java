@@ -1,0 +1,271 @@
+package io.parley.node.http;
+
+import akka.NotUsed;
+import akka.actor.typed.ActorSystem;
+import akka.http.javadsl.model.HttpResponse;
+import akka.japi.pf.PFBuilder;
+import akka.pattern.Patterns;
+import akka.stream.javadsl.Source;
+import akka.util.ByteString;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.Token;
+import io.parley.sessions.SessionCommand.CancelTurn;
+import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.Reply.Done;
+import io.parley.sessions.SessionCommand.Reply.TurnAccepted;
+import io.parley.sessions.SessionCommand.Reply.TurnSlice;
+import io.parley.sessions.SessionCommand.StartTurn;
+import io.parley.sessions.SessionCommand.TurnProgress;
+import io.parley.sessions.SessionCommand.TurnRequest;
+import io.parley.sessions.SessionCommand.TurnStatus;
+import io.parley.sessions.SessionCommand.TurnView;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Starts turns and reads them to their end or as a stream, with the rules for lost clients. */
+final class Turns {
+  private static final Logger LOG = LoggerFactory.getLogger(Turns.class);
+
+  private final Sessions sessions;
+  private final TurnReader reader;
+  private final HttpSettings settings;
+  private final ActorSystem<?> system;
+  private final BooleanSupplier stopping;
+
+  Turns(
+      Sessions sessions,
+      TurnReader reader,
+      HttpSettings settings,
+      ActorSystem<?> system,
+      BooleanSupplier stopping) {
+    this.sessions = sessions;
+    this.reader = reader;
+    this.settings = settings;
+    this.system = system;
+    this.stopping = stopping;
+  }
+
+  /**
+   * What a caller asks of a session.
+   *
+   * @param key the client's idempotency key, or a random word
+   */
+  record Start(
+      SessionId session,
+      String key,
+      String fingerprint,
+      boolean createIfAbsent,
+      TurnRequest request) {}
+
+  /** A turn and whether its key was known before. */
+  record Started(SessionId session, int turn, boolean repeated) {}
+
+  CompletionStage<Started> start(Start start) {
+    return sessions
+        .ask(
+            start.session(),
+            TurnAccepted.class,
+            replyTo ->
+                new StartTurn(
+                    start.key(),
+                    start.fingerprint(),
+                    start.createIfAbsent(),
+                    start.request(),
+                    replyTo))
+        .thenApply(accepted -> new Started(start.session(), accepted.turn(), accepted.repeated()));
+  }
+
+  /** A turn at its end; {@code tokens} only when they were asked for. */
+  record Ended(TurnView turn, List<Token> tokens) {}
+
+  /** Reads a turn to its end. */
+  CompletionStage<Ended> await(Started started, boolean withTokens, OnDisconnect guard) {
+    List<Token> tokens = new ArrayList<>();
+    return reader
+        .slices(started.session(), started.turn(), 0)
+        .runFold(
+            0,
+            (read, slice) -> {
+              if (withTokens) {
+                tokens.addAll(slice.tokens());
+              }
+              return slice.nextIndex();
+            },
+            system)
+        .whenComplete((read, failure) -> guard.ended())
+        .thenCompose(read -> whole(started))
+        .thenApply(turn -> new Ended(turn, tokens));
+  }
+
+  private CompletionStage<TurnView> whole(Started started) {
+    return sessions.anyTurn(new Ids.TurnId(started.session(), started.turn()));
+  }
+
+  /** What was asked when the turn was started, which may be long ago. */
+  CompletionStage<TurnRequest> asked(Started started, TurnRequest now) {
+    return started.repeated()
+        ? whole(started).thenApply(TurnView::request)
+        : CompletableFuture.completedFuture(now);
+  }
+
+  /** The first slice that says more than that the turn waits. */
+  CompletionStage<TurnSlice> admitted(Started started) {
+    return reader.admitted(started.session(), started.turn());
+  }
+
+  /**
+   * A turn as server-sent events.
+   *
+   * <p>The response waits for the admission, at most {@code admission-wait}, so that a turn that
+   * cannot run is an HTTP error (unless {@code failuresAsEvents}).
+   */
+  CompletionStage<HttpResponse> stream(
+      Started started, TurnEvents events, OnDisconnect guard, boolean failuresAsEvents) {
+    CompletionStage<TurnSlice> first =
+        events.fromIndex() == 0
+            ? admitted(started)
+            : reader.read(started.session(), started.turn(), events.fromIndex(), true);
+    CompletableFuture<Optional<TurnSlice>> known =
+        first.thenApply(Optional::of).toCompletableFuture();
+    CompletionStage<Optional<TurnSlice>> soon =
+        known.isDone()
+            ? known
+            : known.applyToEither(
+                Patterns.after(
+                    settings.admissionWait(),
+                    system,
+                    () -> CompletableFuture.completedFuture(Optional.<TurnSlice>empty())),
+                slice -> slice);
+    return soon.thenApply(
+            slice -> {
+              if (!failuresAsEvents) {
+                slice.ifPresent(this::throwIfNeverRan);
+              }
+              return Replies.events(body(started, first, slice.isEmpty(), events, guard));
+            })
+        .whenComplete(
+            (response, failure) -> {
+              if (failure != null) {
+                guard.ended();
+              }
+            });
+  }
+
+  private void throwIfNeverRan(TurnSlice slice) {
+    TurnProgress turn = slice.turn();
+    if (turn.status() == TurnStatus.FAILED && turn.tokenCount() == 0) {
+      throw failure(turn.failure());
+    }
+  }
+
+  /** Why a failed turn failed. */
+  ApiException failure(Optional<Failure> why) {
+    return why.map(failure -> Errors.of(failure, settings.retryAfter().toMillis()))
+        .orElseGet(() -> ApiException.of(500, "internal_error", "The turn failed."));
+  }
+
+  private Source<ByteString, NotUsed> body(
+      Started started,
+      CompletionStage<TurnSlice> first,
+      boolean early,
+      TurnEvents events,
+      OnDisconnect guard) {
+    Source<ByteString, NotUsed> bytes =
+        reader
+            .slices(started.session(), started.turn(), first)
+            .mapAsync(
+                1,
+                slice -> {
+                  if (!slice.last()) {
+                    return CompletableFuture.completedFuture(events.on(slice, Optional.empty()));
+                  }
+                  guard.ended();
+                  return events.endsWithWholeTurn()
+                      ? whole(started).thenApply(turn -> events.on(slice, Optional.of(turn)))
+                      : CompletableFuture.completedFuture(events.on(slice, Optional.empty()));
+                })
+            .mapConcat(list -> list)
+            .recover(
+                new PFBuilder<Throwable, ByteString>()
+                    .matchAny(
+                        failure -> {
+                          guard.ended();
+                          logIfUnknown(failure);
+                          return events.broken(Errors.from(failure));
+                        })
+                    .build());
+    // the headers leave with the first bytes, so a turn that still waits gets a comment at once
+    Source<ByteString, NotUsed> opened =
+        early ? Source.single(Sse.KEEP_ALIVE).concatLazy(bytes) : bytes;
+    return opened
+        .keepAlive(settings.keepAlive(), () -> Sse.KEEP_ALIVE)
+        .watchTermination(
+            (ignored, done) -> {
+              done.whenComplete((end, failure) -> guard.gone());
+              return ignored;
+            });
+  }
+
+  private static void logIfUnknown(Throwable failure) {
+    if (!(Errors.unwrap(failure) instanceof ApiException)) {
+      LOG.error("a stream failed", Errors.unwrap(failure));
+    }
+  }
+
+  /** Cancels a turn when its one reader goes away before its end, if that is wanted. */
+  OnDisconnect onDisconnect(Call call, Started started, boolean cancel) {
+    OnDisconnect guard =
+        new OnDisconnect(
+            () -> {
+              if (cancel && !stopping.getAsBoolean()) {
+                cancel(started);
+              }
+            });
+    call.connection().closed().thenRun(guard::gone);
+    return guard;
+  }
+
+  private void cancel(Started started) {
+    LOG.debug("the reader of {} turn {} went away", started.session(), started.turn());
+    sessions
+        .ask(started.session(), Done.class, replyTo -> new CancelTurn(started.turn(), replyTo))
+        .whenComplete(
+            (done, failure) -> {
+              if (failure != null) {
+                LOG.warn("turn {} of {} not cancelled", started.turn(), started.session(), failure);
+              }
+            });
+  }
+
+  /** Runs an action once, if the reader is gone before the end. */
+  static final class OnDisconnect {
+    private final AtomicBoolean settled = new AtomicBoolean();
+    private final Runnable action;
+
+    OnDisconnect(Runnable action) {
+      this.action = action;
+    }
+
+    /** For readers whose going away changes nothing. */
+    static OnDisconnect ignore() {
+      return new OnDisconnect(() -> {});
+    }
+
+    void ended() {
+      settled.set(true);
+    }
+
+    void gone() {
+      if (settled.compareAndSet(false, true)) {
+        action.run();
+      }
+    }
+  }
+}

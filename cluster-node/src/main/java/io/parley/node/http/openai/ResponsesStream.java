@@ -1,0 +1,185 @@
+package io.parley.node.http.openai;
+
+import akka.util.ByteString;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.node.http.ApiException;
+import io.parley.node.http.Errors;
+import io.parley.node.http.EventId;
+import io.parley.node.http.Ids;
+import io.parley.node.http.Json;
+import io.parley.node.http.Sse;
+import io.parley.node.http.TurnEvents;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.Token;
+import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.Reply.TurnSlice;
+import io.parley.sessions.SessionCommand.TurnRequest;
+import io.parley.sessions.SessionCommand.TurnStatus;
+import io.parley.sessions.SessionCommand.TurnView;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A turn as the typed events of the Responses API.
+ *
+ * <p>The sequence number of each event is a function of the journaled turn alone, so it is the same
+ * after any crash and on any node: 0 to 3 open the stream, the token with index {@code i} is number
+ * {@code 4 + i} (a token that finishes no text uses its number up and is not sent), and with {@code
+ * n} tokens the tail is {@code 4 + n} and the closing events follow it.
+ */
+public final class ResponsesStream implements TurnEvents {
+  private static final int OPENING = 4;
+
+  private final SessionId session;
+  private final TurnRequest request;
+  private final int turnNumber;
+  private final long startingAfter;
+  private final Function<Optional<Failure>, ApiException> failures;
+  private boolean opened;
+  private int next;
+  private final String deltaStart;
+
+  /**
+   * @param request what was asked
+   * @param startingAfter the last sequence number that the reader saw, −1 for none
+   * @param failures says why a failed turn failed
+   */
+  public ResponsesStream(
+      SessionId session,
+      int turnNumber,
+      TurnRequest request,
+      long startingAfter,
+      Function<Optional<Failure>, ApiException> failures) {
+    this.session = session;
+    this.turnNumber = turnNumber;
+    this.request = request;
+    this.startingAfter = startingAfter;
+    this.failures = failures;
+    this.next = (int) Math.min(Integer.MAX_VALUE / 2, Math.max(0, startingAfter + 1 - OPENING));
+    this.deltaStart =
+        "{\"type\":\"response.output_text.delta\",\"item_id\":"
+            + Json.quote(Ids.output(session, turnNumber))
+            + ",\"output_index\":0,\"content_index\":0,\"logprobs\":[],\"delta\":";
+  }
+
+  /** The sequence number of the event with this id. */
+  public static long sequenceOf(EventId id) {
+    return (long) id.tokens() + id.marks() - 1;
+  }
+
+  @Override
+  public int fromIndex() {
+    return next;
+  }
+
+  @Override
+  public boolean endsWithWholeTurn() {
+    return true;
+  }
+
+  @Override
+  public List<ByteString> on(TurnSlice slice, Optional<TurnView> whole) {
+    List<ByteString> events = new ArrayList<>();
+    if (!opened) {
+      opened = true;
+      open(slice.turn().startedEpochMillis(), events);
+    }
+    next = slice.fromIndex();
+    for (Token token : slice.tokens()) {
+      next++;
+      delta(OPENING + next - 1, token.text(), events);
+    }
+    whole.ifPresent(turn -> close(turn, events));
+    return events;
+  }
+
+  private void open(long startedEpochMillis, List<ByteString> events) {
+    if (startingAfter >= OPENING - 1) {
+      return;
+    }
+    ObjectNode response = ResponsesJson.begun(session, turnNumber, request, startedEpochMillis);
+    add(events, 0, withResponse("response.created", response));
+    add(events, 1, withResponse("response.in_progress", response));
+    ObjectNode item = typed("response.output_item.added").put("output_index", 0);
+    item.set("item", ResponsesJson.outputItem(session, turnNumber, "in_progress"));
+    add(events, 2, item);
+    ObjectNode part = inItem("response.content_part.added");
+    part.set("part", ResponsesJson.textPart("output_text", ""));
+    add(events, 3, part);
+  }
+
+  private void delta(int sequence, String text, List<ByteString> events) {
+    if (sequence > startingAfter && !text.isEmpty()) {
+      String json = deltaStart + Json.quote(text) + ",\"sequence_number\":" + sequence + "}";
+      events.add(Sse.event(Optional.of(id(sequence, next)), "response.output_text.delta", json));
+    }
+  }
+
+  private void close(TurnView turn, List<ByteString> events) {
+    int after = OPENING + turn.tokenCount();
+    delta(after, turn.tail(), events);
+    ObjectNode text = inItem("response.output_text.done").put("text", turn.answer());
+    text.putArray("logprobs");
+    add(events, after + 1, text);
+    ObjectNode part = inItem("response.content_part.done");
+    part.set("part", ResponsesJson.textPart("output_text", turn.answer()));
+    add(events, after + 2, part);
+    ObjectNode item = typed("response.output_item.done").put("output_index", 0);
+    item.set("item", ResponsesJson.outputItem(session, turn, turn.answer()));
+    add(events, after + 3, item);
+    ObjectNode response = ResponsesJson.response(session, turn, failures);
+    add(events, after + 4, withResponse(lastType(turn), response));
+  }
+
+  private static String lastType(TurnView turn) {
+    if (turn.status() == TurnStatus.FAILED) {
+      return "response.failed";
+    }
+    // the API has no event of its own for a cancelled response; its status says it
+    return ResponsesJson.status(turn).equals("completed")
+        ? "response.completed"
+        : "response.incomplete";
+  }
+
+  private static ObjectNode typed(String type) {
+    return Json.object().put("type", type);
+  }
+
+  private static ObjectNode withResponse(String type, ObjectNode response) {
+    ObjectNode node = typed(type);
+    node.set("response", response);
+    return node;
+  }
+
+  private ObjectNode inItem(String type) {
+    return typed(type)
+        .put("item_id", Ids.output(session, turnNumber))
+        .put("output_index", 0)
+        .put("content_index", 0);
+  }
+
+  private void add(List<ByteString> events, int sequence, ObjectNode node) {
+    if (sequence > startingAfter) {
+      node.put("sequence_number", sequence);
+      String type = node.get("type").textValue();
+      events.add(
+          Sse.event(
+              Optional.of(id(sequence, sequence < OPENING ? 0 : next)), type, node.toString()));
+    }
+  }
+
+  private EventId id(int sequence, int tokensSeen) {
+    return new EventId(session, turnNumber, tokensSeen, sequence + 1 - tokensSeen);
+  }
+
+  @Override
+  public ByteString broken(ApiException error) {
+    ObjectNode node = typed("error").put("code", error.code()).put("message", error.getMessage());
+    node.put("param", error.param().orElse(null));
+    node.put("sequence_number", Math.max(startingAfter + 1, OPENING + next));
+    Errors.fill(node.putObject("error"), error);
+    return Sse.event(Optional.empty(), "error", node.toString());
+  }
+}
