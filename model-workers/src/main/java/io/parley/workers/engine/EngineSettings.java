@@ -1,0 +1,87 @@
+package io.parley.workers.engine;
+
+import com.typesafe.config.Config;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * The engine's part of the configuration, {@code parley.engine}; reference.conf documents the keys.
+ *
+ * @param cacheFolder natives and imported models
+ * @param arithmetic empty: by what the CPU can do
+ * @param threads cores that one step uses; 0: all of the machine
+ * @param kvMemoryBytes for keys and values, when {@code kvBlocks} is 0
+ * @param kvBlocks number of KV blocks; 0: as many as fit {@code kvMemoryBytes}
+ * @param maxBatchTokens the most input tokens of one step
+ */
+public record EngineSettings(
+    Path cacheFolder,
+    Optional<Arithmetic> arithmetic,
+    int threads,
+    long kvMemoryBytes,
+    int kvBlocks,
+    int maxBatchTokens) {
+  /** Positions in a KV block; part of the graph. */
+  public static final int BLOCK_SIZE = 64;
+
+  private static final String PATH = "parley.engine.";
+  private static final int THREADS_MAX = 1024;
+  private static final int BLOCKS_MAX = 1 << 20;
+  private static final int BATCH_TOKENS_MAX = 65_536;
+
+  public EngineSettings {
+    if (threads < 0 || threads > THREADS_MAX) {
+      throw bad("threads", threads, "0 (all cores) to " + THREADS_MAX);
+    }
+    if (kvBlocks < 0 || kvBlocks > BLOCKS_MAX) {
+      throw bad("kv-blocks", kvBlocks, "0 (by kv-memory) to " + BLOCKS_MAX);
+    }
+    if (kvMemoryBytes < 1) {
+      throw bad("kv-memory", kvMemoryBytes, "a positive size such as 768MiB");
+    }
+    if (maxBatchTokens < 1 || maxBatchTokens > BATCH_TOKENS_MAX) {
+      throw bad("max-batch-tokens", maxBatchTokens, "1 to " + BATCH_TOKENS_MAX);
+    }
+  }
+
+  /**
+   * Reads the whole configuration of a node.
+   *
+   * @throws IllegalArgumentException naming the key and what it allows
+   */
+  public static EngineSettings from(Config root) {
+    Config config = root.getConfig("parley.engine");
+    String cache = config.getString("cache-folder");
+    return new EngineSettings(
+        cache.isEmpty() ? defaultCacheFolder() : Path.of(cache),
+        arithmetic(config.getString("arithmetic")),
+        config.getInt("threads"),
+        config.getBytes("kv-memory"),
+        config.getInt("kv-blocks"),
+        config.getInt("max-batch-tokens"));
+  }
+
+  /** {@code $XDG_CACHE_HOME/parley}, by default {@code ~/.cache/parley}. */
+  public static Path defaultCacheFolder() {
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path caches =
+        xdg == null || xdg.isEmpty()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
+    return caches.resolve("parley");
+  }
+
+  private static Optional<Arithmetic> arithmetic(String text) {
+    return switch (text.toLowerCase(Locale.ROOT)) {
+      case "auto" -> Optional.empty();
+      case "f32" -> Optional.of(Arithmetic.F32);
+      case "bf16" -> Optional.of(Arithmetic.BF16);
+      default -> throw bad("arithmetic", text, "auto, f32 or bf16");
+    };
+  }
+
+  private static IllegalArgumentException bad(String key, Object value, String allowed) {
+    return new IllegalArgumentException(PATH + key + " is " + value + "; it allows " + allowed);
+  }
+}
