@@ -1,6 +1,7 @@
 package io.parley.workers.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufMetadata;
 import java.io.ByteArrayInputStream;
@@ -8,15 +9,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * The tokenizer of a GGUF file with a byte-level BPE vocabulary ({@code tokenizer.ggml.model} =
- * gpt2). It gives the ids that llama.cpp gives. There are two native tokenizers in it: one that
- * knows the control tokens, and one that has never heard of them, for what users write.
+ * gpt2). It gives the ids that llama.cpp gives. The native tokenizer in it has never heard of
+ * control tokens; those are found here, where they are asked for, and split the text.
  */
 public final class GgufTokenizer implements Tokenizer, AutoCloseable {
   private static final Map<String, String> OPTIONS =
@@ -24,14 +25,13 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
 
   private final Vocabulary vocabulary;
   private final byte[][] bytes;
-  private final HuggingFaceTokenizer special;
-  private final HuggingFaceTokenizer plain;
+  private final SpecialTokens specialTokens;
+  private final HuggingFaceTokenizer merger;
 
-  private GgufTokenizer(
-      Vocabulary vocabulary, HuggingFaceTokenizer special, HuggingFaceTokenizer plain) {
+  private GgufTokenizer(Vocabulary vocabulary, HuggingFaceTokenizer merger) {
     this.vocabulary = vocabulary;
-    this.special = special;
-    this.plain = plain;
+    this.specialTokens = new SpecialTokens(vocabulary);
+    this.merger = merger;
     this.bytes = new byte[vocabulary.size()][];
     for (int id = 0; id < bytes.length; id++) {
       String text = vocabulary.text(id);
@@ -62,15 +62,8 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
     Vocabulary vocabulary = new Vocabulary(metadata);
     List<String> merges = metadata.strings("tokenizer.ggml.merges");
     TokenizerNatives.prepare(cache);
-    HuggingFaceTokenizer special =
-        open(TokenizerJson.write(vocabulary, merges, preTokenizer, true));
-    try {
-      return new GgufTokenizer(
-          vocabulary, special, open(TokenizerJson.write(vocabulary, merges, preTokenizer, false)));
-    } catch (RuntimeException e) {
-      special.close();
-      throw e;
-    }
+    return new GgufTokenizer(
+        vocabulary, open(TokenizerJson.write(vocabulary, merges, preTokenizer)));
   }
 
   private static HuggingFaceTokenizer open(byte[] json) {
@@ -85,16 +78,46 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
 
   @Override
   public int[] encode(String text, boolean parseSpecial) {
-    if (text.isEmpty()) {
-      return new int[0];
+    return encode(List.of(new PromptPart(text, parseSpecial)));
+  }
+
+  @Override
+  public int[] encode(List<PromptPart> parts) {
+    IntStream.Builder ids = IntStream.builder();
+    StringBuilder run = new StringBuilder();
+    for (PromptPart part : parts) {
+      for (SpecialTokens.Piece piece : specialTokens.split(part.text(), part.trusted())) {
+        if (piece.isToken()) {
+          merge(run, ids);
+          ids.add(piece.id());
+        } else {
+          run.append(piece.text());
+        }
+      }
     }
-    HuggingFaceTokenizer tokenizer = parseSpecial ? special : plain;
-    long[] ids = tokenizer.encode(withoutLoneSurrogates(text), false, false).getIds();
-    // ids past the vocabulary stand for bytes that it lacks
-    return Arrays.stream(ids)
-        .filter(id -> id < vocabulary.size())
-        .mapToInt(Math::toIntExact)
-        .toArray();
+    merge(run, ids);
+    return ids.build().toArray();
+  }
+
+  /** Encodes text without special tokens in it, and empties it. */
+  private void merge(StringBuilder run, IntStream.Builder ids) {
+    if (run.length() == 0) {
+      return;
+    }
+    String text = withoutLoneSurrogates(run.toString());
+    run.setLength(0);
+    // not merger.encode, which also makes seven other arrays of the same length
+    long encoding = TokenizersLibrary.LIB.encode(merger.getHandle(), text, false);
+    try {
+      for (long id : TokenizersLibrary.LIB.getTokenIds(encoding)) {
+        // ids past the vocabulary stand for bytes that it lacks
+        if (id < vocabulary.size()) {
+          ids.add((int) id);
+        }
+      }
+    } finally {
+      TokenizersLibrary.LIB.deleteEncoding(encoding);
+    }
   }
 
   /** UTF-8 cannot say a lone surrogate, and the native side would fail on it. */
@@ -134,8 +157,12 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
   }
 
   @Override
+  public Set<String> specialTexts() {
+    return specialTokens.texts();
+  }
+
+  @Override
   public void close() {
-    special.close();
-    plain.close();
+    merger.close();
   }
 }

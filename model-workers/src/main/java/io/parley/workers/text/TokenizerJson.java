@@ -8,7 +8,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 
-/** Writes a byte-level BPE vocabulary as the tokenizer.json of the Hugging Face library. */
+/**
+ * Writes a byte-level BPE vocabulary as the tokenizer.json of the Hugging Face library, without the
+ * control tokens: no text gives those.
+ */
 final class TokenizerJson {
   /** Takes the place of bytes that the vocabulary lacks, so that no merge reaches over them. */
   private static final String MISSING = "\u0000missing\u0000";
@@ -19,32 +22,17 @@ final class TokenizerJson {
    * The tokenizer.
    *
    * @param merges pairs separated by a space, best first
-   * @param special whether control tokens are found in text; if not, no text gives them
    */
-  static byte[] write(
-      Vocabulary vocabulary, List<String> merges, PreTokenizer preTokenizer, boolean special) {
+  static byte[] write(Vocabulary vocabulary, List<String> merges, PreTokenizer preTokenizer) {
     JsonNodeFactory json = JsonNodeFactory.instance;
     ObjectNode root = json.objectNode();
     root.put("version", "1.0").putNull("truncation").putNull("padding");
-    ArrayNode added = root.putArray("added_tokens");
+    root.putArray("added_tokens");
     ObjectNode tokens = json.objectNode();
     for (int id = 0; id < vocabulary.size(); id++) {
       String text = vocabulary.text(id);
-      boolean control = vocabulary.special(id);
-      if (text.isEmpty() || (control && !special)) {
-        continue;
-      }
-      tokens.put(text, id);
-      if (control || vocabulary.userDefined(id)) {
-        added
-            .addObject()
-            .put("id", id)
-            .put("content", text)
-            .put("single_word", false)
-            .put("lstrip", false)
-            .put("rstrip", false)
-            .put("normalized", false)
-            .put("special", true);
+      if (!text.isEmpty() && !vocabulary.special(id)) {
+        tokens.put(text, id);
       }
     }
     tokens.put(MISSING, vocabulary.size());

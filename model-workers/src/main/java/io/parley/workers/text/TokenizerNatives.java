@@ -51,7 +51,8 @@ final class TokenizerNatives {
           Files.deleteIfExists(part);
         }
       }
-      System.setProperty(LIBRARY_PATH, folder.toString());
+      // the file, not its folder: with a folder DJL fails on machines without CUDA
+      System.setProperty(LIBRARY_PATH, target.toString());
     } catch (IOException e) {
       throw new TokenizerException(
           "cannot unpack the tokenizers' native library to "

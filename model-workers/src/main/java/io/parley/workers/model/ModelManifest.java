@@ -1,0 +1,39 @@
+package io.parley.workers.model;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import io.parley.routing.protocol.ModelId;
+
+/**
+ * What the store knows of a model; {@code manifest.json} beside the model file.
+ *
+ * @param source where it came from, as {@link ModelSource#parse} reads it
+ * @param sha256 of the model file
+ * @param sizeBytes of the model file
+ * @param contextLength the most positions the model was trained for
+ * @param licence SPDX id where known, else what the file says, else "unknown"
+ * @param chatTemplate "from file", or "none" when the file has none
+ * @param createdEpochSeconds when it was added to the store
+ */
+public record ModelManifest(
+    String name,
+    String version,
+    String source,
+    String sha256,
+    long sizeBytes,
+    String architecture,
+    int contextLength,
+    String licence,
+    String chatTemplate,
+    long createdEpochSeconds) {
+  private static final int VERSION_CHARS = 12;
+
+  @JsonIgnore
+  public ModelId id() {
+    return new ModelId(name, version);
+  }
+
+  /** The version that a file has by itself: the beginning of its SHA-256. */
+  static String versionOf(String sha256) {
+    return sha256.substring(0, VERSION_CHARS);
+  }
+}

