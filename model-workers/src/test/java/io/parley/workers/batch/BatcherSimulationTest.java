@@ -57,6 +57,7 @@ class BatcherSimulationTest {
   /** What a work gets, step by step and alone. */
   private record Expected(List<Integer> ids, FinishReason reason, String answer) {}
 
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Run(Work work, int[] prompt, Recorder recorder, Expected expected) {}
 
   private void simulate(long seed) throws BadLogitsException {

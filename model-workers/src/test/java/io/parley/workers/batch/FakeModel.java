@@ -38,8 +38,8 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
   /** Makes the next rows NaN. */
   public volatile boolean dizzy;
 
-  public volatile int steps;
-  public volatile int tokensMost;
+  /** Steps so far. */
+  public int steps;
 
   public FakeModel(EngineSpec spec, int slots) {
     this.spec = spec;
@@ -63,7 +63,6 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
       throw new EngineException("the device is gone", null);
     }
     steps++;
-    tokensMost = Math.max(tokensMost, input.tokens().length);
     int sequences = input.blockTables().length;
     assertThat(input.tokens().length).isBetween(1, spec.maxBatchTokens());
     assertThat(sequences).isLessThanOrEqualTo(slots);
