@@ -10,6 +10,15 @@ import static org.awaitility.Awaitility.await;
 
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.actor.typed.ActorRef;
+import akka.actor.typed.receptionist.Receptionist;
+import akka.japi.Pair;
+import akka.stream.OverflowStrategy;
+import akka.stream.SourceRef;
+import akka.stream.javadsl.Keep;
+import akka.stream.javadsl.Source;
+import akka.stream.javadsl.SourceQueueWithComplete;
+import akka.stream.javadsl.StreamRefs;
+import io.parley.routing.Dispatcher;
 import io.parley.routing.Dispatcher.CancelQueued;
 import io.parley.routing.Dispatcher.Full;
 import io.parley.routing.Dispatcher.Queued;
@@ -277,6 +286,47 @@ class ModelWorkerTest {
     session.expectTerminated(worker.orElseThrow());
     assertThat(replica.closed).isTrue();
     await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
+  }
+
+  @Test
+  void aStreamThatEndedIsOpenedAgainAndRunningAttemptsGoOn() {
+    TestProbe<Dispatcher.WorkerCommand> other =
+        node.kit.createTestProbe(Dispatcher.WorkerCommand.class);
+    node.kit
+        .system()
+        .receptionist()
+        .tell(Receptionist.register(Dispatcher.SERVICE_KEY, other.ref()));
+    startScripted();
+    Pair<SourceQueueWithComplete<Work>, SourceRef<Work>> stream = offerStream(other, 7);
+    Work work = work(model, sessionId, 1, List.of());
+    stream.first().offer(work);
+    Listener listener = replica.admit(work.id(), 1);
+    TokenGroup first = expect(TokenGroup.class);
+
+    stream.first().complete(); // the dispatcher is gone, and comes back
+
+    Pair<SourceQueueWithComplete<Work>, SourceRef<Work>> again = offerStream(other, 8);
+    give(listener, 2);
+    first.worker().tell(new GroupAccepted(work.id(), 1, false));
+    assertThat(ids(expect(TokenGroup.class))).containsExactly(2);
+    Work next = work(model, sessionId, 2, List.of());
+    again.first().offer(next);
+    replica.listener(next.id());
+    other.stop();
+  }
+
+  private Pair<SourceQueueWithComplete<Work>, SourceRef<Work>> offerStream(
+      TestProbe<Dispatcher.WorkerCommand> dispatcher, long streamId) {
+    Pair<SourceQueueWithComplete<Work>, SourceRef<Work>> stream =
+        Source.<Work>queue(1, OverflowStrategy.backpressure())
+            .toMat(StreamRefs.<Work>sourceRef(), Keep.both())
+            .run(node.kit.system());
+    while (true) {
+      if (dispatcher.receiveMessage(PATIENCE) instanceof Dispatcher.OpenStream open) {
+        open.replyTo().tell(new Dispatcher.StreamOpened(streamId, stream.second(), 1));
+        return stream;
+      }
+    }
   }
 
   private Work startWithOne() {
