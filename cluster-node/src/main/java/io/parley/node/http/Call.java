@@ -5,6 +5,7 @@ import io.parley.routing.protocol.TenantId;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * A request that was routed and whose caller is known.
@@ -20,7 +21,7 @@ public record Call(
     byte[] body,
     Connection connection) {
 
-  private static final int KEY_CHARS_MAX = 255;
+  private static final Pattern KEY = Pattern.compile("[!-~]{1,255}");
 
   public Optional<String> header(String name) {
     return request.getHeader(name).map(header -> header.value());
@@ -29,11 +30,11 @@ public record Call(
   /** The {@code Idempotency-Key}, if any. */
   public Optional<String> idempotencyKey() {
     Optional<String> key = header("Idempotency-Key");
-    key.filter(k -> k.isBlank() || k.length() > KEY_CHARS_MAX)
+    key.filter(k -> !KEY.matcher(k).matches())
         .ifPresent(
             k -> {
               throw JsonInput.invalid(
-                  "Idempotency-Key", "must have 1 to " + KEY_CHARS_MAX + " characters.");
+                  "Idempotency-Key", "must have 1 to 255 visible ASCII characters.");
             });
     return key;
   }

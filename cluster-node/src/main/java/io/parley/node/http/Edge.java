@@ -12,7 +12,6 @@ import io.parley.routing.protocol.TenantId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -187,12 +186,9 @@ final class Edge {
   }
 
   private static boolean isJson(HttpRequest request) {
-    var type = request.entity().getContentType();
-    var media = type.mediaType();
-    String whole = type.toString().toLowerCase(Locale.ROOT);
-    boolean utf8 = !whole.contains("charset=") || whole.matches(".*charset=\"?utf-8\"?.*");
-    return utf8
-        && media.mainType().equals("application")
+    // a charset in the type is without meaning for JSON; the body is checked to be UTF-8
+    var media = request.entity().getContentType().mediaType();
+    return media.mainType().equals("application")
         && (media.subType().equals("json") || media.subType().endsWith("+json"));
   }
 }

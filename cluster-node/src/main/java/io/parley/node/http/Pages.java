@@ -37,7 +37,7 @@ final class Pages {
           return i;
         }
       }
-      throw JsonInput.invalid("after", "names no item of this list.");
+      throw ApiException.notFound("'after' names no item of this list.").withParam("after");
     }
   }
 

@@ -12,6 +12,9 @@ import java.util.concurrent.CompletionStage;
  * compared with it, and a wrong method is told from a wrong path.
  */
 public final class Router {
+  /** All methods that any route takes. */
+  static final String METHODS = "DELETE, GET, HEAD, POST";
+
   private final List<Route> routes = new ArrayList<>();
 
   /** What a route does. It may throw {@link ApiException}. */

@@ -118,7 +118,8 @@ public final class ResponsesStream implements TurnEvents {
   }
 
   private void close(TurnView turn, List<ByteString> events) {
-    int after = OPENING + turn.tokenCount();
+    next = turn.tokenCount(); // a reader may have asked from behind the last token
+    int after = OPENING + next;
     delta(after, turn.tail(), events);
     ObjectNode text = inItem("response.output_text.done").put("text", turn.answer());
     text.putArray("logprobs");
