@@ -3,6 +3,7 @@ package io.parley.sessions.journal;
 import akka.serialization.SerializerWithStringManifest;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.cbor.CBORFactory;
 import com.fasterxml.jackson.dataformat.cbor.CBORGenerator;
@@ -46,6 +47,11 @@ public final class SessionSerializer extends SerializerWithStringManifest {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + manifest(value), e);
     }
+  }
+
+  /** The stored form as a tree, for people and exports. */
+  public JsonNode readable(Object value) {
+    return mapper.valueToTree(manifests.writer(value).store().apply(value));
   }
 
   @Override

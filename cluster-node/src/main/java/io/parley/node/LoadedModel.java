@@ -1,0 +1,144 @@
+package io.parley.node;
+
+import com.typesafe.config.Config;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.engine.EngineException;
+import io.parley.workers.engine.EngineSettings;
+import io.parley.workers.engine.ImportListener;
+import io.parley.workers.engine.UnsupportedModelException;
+import io.parley.workers.engine.tensorflow.TensorFlowEngine;
+import io.parley.workers.gguf.GgufException;
+import io.parley.workers.gguf.GgufFile;
+import io.parley.workers.model.ModelManifest;
+import io.parley.workers.model.ModelStore;
+import io.parley.workers.model.ModelStoreException;
+import io.parley.workers.model.ProgressListener;
+import io.parley.workers.model.StoredModel;
+import io.parley.workers.replica.EngineReplica;
+import io.parley.workers.replica.Replica;
+import io.parley.workers.text.ChatTemplateException;
+import io.parley.workers.text.GgufTokenizer;
+import io.parley.workers.text.JinjaChatTemplate;
+import io.parley.workers.text.TokenizerException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A model of the store, loaded on this node. The first replica is made while the node starts, so
+ * that a bad file stops the start with one clear line; a worker whose replica broke asks for
+ * another.
+ */
+final class LoadedModel implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(LoadedModel.class);
+
+  private final StoredModel stored;
+  private final EngineSettings engineSettings;
+  private final BatcherSettings batcherSettings;
+  private final AtomicReference<Replica> first = new AtomicReference<>();
+
+  private LoadedModel(StoredModel stored, Config config) {
+    this.stored = stored;
+    this.engineSettings = EngineSettings.from(config);
+    this.batcherSettings = BatcherSettings.from(config);
+  }
+
+  /**
+   * Fetches the model if the store lacks it, and loads it.
+   *
+   * @param spec a name, {@code name@version}, a file or a source
+   * @throws StartupException when it cannot be fetched, is damaged, or is not for this engine
+   */
+  static LoadedModel load(String spec, Config config, StartupReporter reporter) {
+    try {
+      Path cache = EngineSettings.from(config).cacheFolder();
+      StoredModel stored = obtain(ModelStore.in(cache), spec, reporter);
+      LoadedModel model = new LoadedModel(stored, config);
+      StartupReporter.Step step = reporter.begin("engine");
+      Replica replica = model.open((part, done, total) -> step.progress(done, total));
+      model.first.set(replica);
+      step.done(model.id() + ", " + replica.variant() + ", " + replica.slots() + " slots");
+      return model;
+    } catch (ModelStoreException e) {
+      throw new StartupException(e.getMessage(), e);
+    } catch (GgufException
+        | UnsupportedModelException
+        | TokenizerException
+        | ChatTemplateException
+        | UncheckedIOException
+        | EngineException e) {
+      throw new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
+    }
+  }
+
+  private static StoredModel obtain(ModelStore store, String spec, StartupReporter reporter) {
+    StartupReporter.Step step = reporter.begin("model");
+    StoredModel stored =
+        store.obtain(
+            spec,
+            new ProgressListener() {
+              @Override
+              public void step(String what) {
+                log.info("Model {}: {}", spec, what);
+              }
+
+              @Override
+              public void bytes(long done, long total) {
+                step.progress(done, total);
+              }
+            });
+    step.done(stored.manifest().id().toString());
+    return stored;
+  }
+
+  ModelId id() {
+    return stored.manifest().id();
+  }
+
+  /** A name that is allowed in an actor's path. */
+  String actorName() {
+    return id().toString().replace('@', '-');
+  }
+
+  /** A replica for the worker to drive: the one loaded at the start, later a new one. */
+  Replica openReplica() {
+    return Optional.ofNullable(first.getAndSet(null)).orElseGet(() -> open(ImportListener.NONE));
+  }
+
+  private Replica open(ImportListener listener) {
+    ModelManifest manifest = stored.manifest();
+    GgufTokenizer tokenizer;
+    JinjaChatTemplate template;
+    try (GgufFile gguf = GgufFile.open(stored.file())) {
+      tokenizer = GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder());
+      template = JinjaChatTemplate.of(gguf.metadata());
+    }
+    TensorFlowEngine engine =
+        TensorFlowEngine.load(stored.file(), manifest.sha256(), engineSettings, listener);
+    ModelInfo info =
+        new ModelInfo(
+            manifest.id(),
+            manifest.contextLength(),
+            manifest.createdEpochSeconds(),
+            "parley",
+            manifest.licence());
+    return new EngineReplica(
+        info,
+        engine,
+        tokenizer,
+        template,
+        batcherSettings,
+        broken -> log.error("The engine of {} broke", manifest.id(), broken));
+  }
+
+  /** Frees what no worker took over. */
+  @Override
+  public void close() {
+    Optional.ofNullable(first.getAndSet(null)).ifPresent(Replica::close);
+  }
+}

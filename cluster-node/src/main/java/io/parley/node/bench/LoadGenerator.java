@@ -1,0 +1,195 @@
+package io.parley.node.bench;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+
+/** Plays a {@link LoadPlan}: one thread for each user, one streamed request at a time in each. */
+public final class LoadGenerator {
+  private static final List<String> OPENINGS =
+      List.of(
+          "Tell me about the history of lighthouses.",
+          "How does a bicycle stay upright?",
+          "Write a short story about a clockmaker.",
+          "What should I pack for a week in the mountains?",
+          "Explain how bread rises.",
+          "Describe the life of a honey bee.",
+          "Why is the sky blue, and the sunset red?",
+          "Give me ideas for a birthday party in a small garden.");
+  private static final List<String> FOLLOW_UPS =
+      List.of("Tell me more about that.", "Which part of it matters most?", "And what came next?");
+
+  private final ObjectMapper json = new ObjectMapper();
+  private final HttpClient http =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  private final LoadPlan plan;
+
+  public LoadGenerator(LoadPlan plan) {
+    this.plan = plan;
+  }
+
+  /** Runs the plan to its end. A failed turn ends its user's conversation and is counted. */
+  public LoadReport run() throws InterruptedException {
+    ExecutorService users = Executors.newFixedThreadPool(plan.users());
+    try {
+      long started = System.nanoTime();
+      List<Future<List<TurnSample>>> running = new ArrayList<>();
+      for (int user = 0; user < plan.users(); user++) {
+        int number = user;
+        running.add(users.submit(() -> converse(number)));
+      }
+      List<TurnSample> samples = new ArrayList<>();
+      for (Future<List<TurnSample>> one : running) {
+        samples.addAll(one.get());
+      }
+      return LoadReport.of(plan, samples, System.nanoTime() - started);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a user's thread failed", e.getCause());
+    } finally {
+      users.shutdownNow();
+    }
+  }
+
+  private List<TurnSample> converse(int user) throws InterruptedException {
+    List<TurnSample> samples = new ArrayList<>();
+    ArrayNode messages = json.createArrayNode();
+    for (int turn = 0; turn < plan.turns(); turn++) {
+      String input =
+          turn == 0
+              ? OPENINGS.get(user % OPENINGS.size()) + " (I am reader " + user + ".)"
+              : FOLLOW_UPS.get((turn - 1) % FOLLOW_UPS.size());
+      messages.addObject().put("role", "user").put("content", input);
+      StringBuilder answer = new StringBuilder();
+      TurnSample sample = ask(turn, messages, answer);
+      samples.add(sample);
+      if (sample.error().isPresent()) {
+        break;
+      }
+      messages.addObject().put("role", "assistant").put("content", answer.toString());
+    }
+    return samples;
+  }
+
+  private TurnSample ask(int turn, ArrayNode messages, StringBuilder answer)
+      throws InterruptedException {
+    ObjectNode body = json.createObjectNode();
+    body.put("model", plan.model());
+    body.set("messages", messages);
+    body.put("stream", true);
+    body.put("max_tokens", plan.maxTokens());
+    body.put("temperature", 0);
+    body.putObject("stream_options").put("include_usage", true);
+    if (plan.ignoreEos()) {
+      body.put("ignore_eos", true);
+    }
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(plan.baseUrl() + "/chat/completions"))
+            .timeout(plan.timeout())
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body.toString()));
+    plan.apiKey().ifPresent(key -> request.header("Authorization", "Bearer " + key));
+
+    Watch watch = new Watch(turn);
+    try {
+      HttpResponse<Stream<String>> response =
+          http.send(request.build(), HttpResponse.BodyHandlers.ofLines());
+      try (Stream<String> lines = response.body()) {
+        if (response.statusCode() != 200) {
+          return watch.failed("HTTP " + response.statusCode());
+        }
+        return read(lines.iterator(), watch, answer);
+      }
+    } catch (IOException e) {
+      return watch.failed(e.getClass().getSimpleName());
+    }
+  }
+
+  private TurnSample read(Iterator<String> lines, Watch watch, StringBuilder answer)
+      throws JsonProcessingException {
+    while (lines.hasNext()) {
+      String line = lines.next();
+      if (!line.startsWith("data:")) {
+        continue;
+      }
+      String data = line.substring("data:".length()).strip();
+      if (data.equals("[DONE]")) {
+        return watch.ended();
+      }
+      JsonNode chunk = json.readTree(data);
+      if (chunk.has("error")) {
+        return watch.failed("stream error " + chunk.path("error").path("code").asText());
+      }
+      String text = chunk.path("choices").path(0).path("delta").path("content").asText("");
+      if (!text.isEmpty()) {
+        watch.text();
+        answer.append(text);
+      }
+      JsonNode completionTokens = chunk.path("usage").path("completion_tokens");
+      if (completionTokens.isInt()) {
+        watch.tokens = completionTokens.asInt();
+      }
+    }
+    return watch.failed("stream cut");
+  }
+
+  /** Takes the times of one turn. */
+  private static final class Watch {
+    private final int turn;
+    private final long startedNanos = System.nanoTime();
+    private final List<Long> gapsNanos = new ArrayList<>();
+    private long firstTextNanos = -1;
+    private long lastTextNanos;
+    private int tokens;
+
+    Watch(int turn) {
+      this.turn = turn;
+    }
+
+    void text() {
+      long now = System.nanoTime();
+      if (firstTextNanos < 0) {
+        firstTextNanos = now - startedNanos;
+      } else {
+        gapsNanos.add(now - lastTextNanos);
+      }
+      lastTextNanos = now;
+    }
+
+    TurnSample ended() {
+      if (firstTextNanos < 0) {
+        return failed("no text");
+      }
+      return sample(Optional.empty());
+    }
+
+    TurnSample failed(String why) {
+      return sample(Optional.of(why));
+    }
+
+    private TurnSample sample(Optional<String> error) {
+      return new TurnSample(
+          turn,
+          Math.max(0, firstTextNanos),
+          List.copyOf(gapsNanos),
+          System.nanoTime() - startedNanos,
+          tokens,
+          error);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+package io.parley.node.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * A node as users start it, by the launcher, on a port that stays the same over restarts. It can be
+ * killed with -9 and started again over the same data.
+ */
+final class NodeProcess implements AutoCloseable {
+  private static final Duration START_TIMEOUT = Duration.ofMinutes(4);
+  private static final Duration STOP_TIMEOUT = Duration.ofSeconds(90);
+
+  private final Path data;
+  private final int port;
+  private final List<String> options;
+  private final Path output;
+  private final HttpClient http =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  private Process process;
+  private List<ProcessHandle> children = List.of();
+
+  private NodeProcess(Path data, int port, List<String> options) {
+    this.data = data;
+    this.port = port;
+    this.options = options;
+    this.output = data.resolve("output.txt");
+  }
+
+  /** A node that is ready to serve, with its data in a folder and further options of {@code up}. */
+  static NodeProcess started(Path data, String... options) {
+    NodeProcess node = new NodeProcess(data, freePort(), List.of(options));
+    node.start();
+    return node;
+  }
+
+  /** Starts it (again) and waits until it is ready. */
+  void start() {
+    launch();
+    awaitReady();
+  }
+
+  /** Starts it (again) without waiting. */
+  void launch() {
+    List<String> command = new ArrayList<>();
+    command.add(root().resolve("parley").toString());
+    command.addAll(List.of("up", "--port", Integer.toString(port), "--data", data.toString()));
+    command.addAll(options);
+    try {
+      Files.createDirectories(data);
+      ProcessBuilder builder =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()));
+      builder.environment().put("PARLEY_NO_BUILD", "1");
+      process = builder.start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  void awaitReady() {
+    await("a ready node; it said:\n" + output())
+        .atMost(START_TIMEOUT)
+        .pollInterval(Duration.ofMillis(200))
+        .until(
+            () -> {
+              assertThat(process.isAlive())
+                  .as("the node's process; it said:\n" + output())
+                  .isTrue();
+              return isReady();
+            });
+    children = process.descendants().toList();
+  }
+
+  private boolean isReady() throws InterruptedException {
+    try {
+      return http.send(
+                  HttpRequest.newBuilder(URI.create(url("/health/ready")))
+                      .timeout(Duration.ofSeconds(5))
+                      .build(),
+                  HttpResponse.BodyHandlers.discarding())
+              .statusCode()
+          == 200;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** {@code kill -9}. */
+  void kill() {
+    process.destroyForcibly();
+    awaitEnd();
+  }
+
+  /** {@code kill -9} of the embedded Cassandra alone. */
+  void killCassandra() {
+    assertThat(children).as("the node's child processes").hasSize(1);
+    children.get(0).destroyForcibly();
+  }
+
+  /** SIGTERM, and waits for an end in order. */
+  void stop() {
+    process.destroy();
+    awaitEnd();
+  }
+
+  private void awaitEnd() {
+    try {
+      assertThat(process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS))
+          .as("the node's process ended")
+          .isTrue();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The processes that the node had started, whether they live or not. */
+  List<ProcessHandle> children() {
+    return children;
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  int port() {
+    return port;
+  }
+
+  String url(String path) {
+    return "http://127.0.0.1:" + port + path;
+  }
+
+  /** What it printed since its first start. */
+  String output() {
+    try {
+      return Files.exists(output) ? Files.readString(output) : "";
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static Path root() {
+    return Path.of(System.getProperty("parley.root"));
+  }
+
+  static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    Stream.concat(Stream.of(process.toHandle()), children.stream())
+        .forEach(ProcessHandle::destroyForcibly);
+    awaitEnd();
+  }
+}
