@@ -44,6 +44,11 @@ final class NaiveSampler {
     }
     boolean limited = (p.topK() > 0 && p.topK() < logits.length) || p.topP() < 1;
     List<Candidate> kept = limited ? sorted : all;
+    if (!limited && p.minP() == 0) {
+      double least = max - 16 / (1 / temperature);
+      kept = new ArrayList<>(all.stream().filter(c -> c.logit() >= least).toList());
+      kept.addAll(all.stream().filter(c -> c.logit() < least).toList());
+    }
     if (p.topK() > 0) {
       kept = kept.subList(0, Math.min(p.topK(), kept.size()));
     }

@@ -35,7 +35,7 @@ class SamplerTest {
   @Test
   void equalsTheNaiveSampler() throws BadLogitsException {
     Random random = new Random(20260731);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 2000; round++) {
       int vocabulary = 1 + random.nextInt(round % 10 == 0 ? 700 : 90);
       float[] logits = logits(random, vocabulary);
       List<Integer> prompt = ids(random, vocabulary);
@@ -54,6 +54,26 @@ class SamplerTest {
   }
 
   @Test
+  void equalsTheNaiveSamplerWhereTheTailMatters() throws BadLogitsException {
+    // a head of a few tokens and a long tail at the border of it, so that every path is taken
+    Random random = new Random(7);
+    Sampler sampler = new Sampler(3000);
+    for (int round = 0; round < 200; round++) {
+      float[] logits = new float[3000];
+      double depth = 4 + 14 * random.nextDouble();
+      for (int i = 0; i < logits.length; i++) {
+        logits[i] = (float) (i % 100 == 0 ? -random.nextDouble() : -depth + random.nextGaussian());
+      }
+      double topP = round % 2 == 0 ? 1 : 1 - Math.pow(10, -7 * random.nextDouble());
+      SamplingParams params = limited(1, topP, 0, 0, random.nextLong());
+      int position = random.nextInt(100);
+      assertThat(sampler.sample(FloatBuffer.wrap(logits), 0, params, null, position))
+          .as("round %d, depth %s, top-p %s", round, depth, topP)
+          .isEqualTo(NaiveSampler.sample(logits, params, List.of(), List.of(), position));
+    }
+  }
+
+  @Test
   void readsItsRowAndLeavesTheLogitsAlone() throws BadLogitsException {
     float[] rows = {1, 2, 3, 9, 8, 7, 4, 6, 5};
     FloatBuffer logits = FloatBuffer.wrap(rows.clone());
@@ -67,6 +87,17 @@ class SamplerTest {
     assertThat(sampler.sample(logits, 1, penalty, counts, 0)).isEqualTo(1);
     assertThat(sampler.sample(logits, 2, SamplingParams.greedy(1), null, 0)).isEqualTo(1);
     assertThat(logits.array()).isEqualTo(rows);
+  }
+
+  @Test
+  void nucleusHasTheLikeliestTokenAtLeast() throws BadLogitsException {
+    FloatBuffer row = FloatBuffer.wrap(new float[] {1, 3, 2});
+    for (int position = 0; position < 50; position++) {
+      assertThat(new Sampler(3).sample(row, 0, limited(1, 0, 0, 0, 1), null, position))
+          .isEqualTo(1);
+      assertThat(new Sampler(3).sample(row, 0, limited(1, 0, 2, 0, 1), null, position))
+          .isEqualTo(1);
+    }
   }
 
   @Test
