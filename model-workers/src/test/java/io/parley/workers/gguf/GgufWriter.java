@@ -20,6 +20,7 @@ public final class GgufWriter {
   private int keys;
   private int version = 3;
 
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Tensor(String name, long[] dims, int type, byte[] data) {}
 
   public GgufWriter version(int value) {

@@ -39,9 +39,9 @@ class PlatformTest {
 
   @Test
   void roundsToTheNearestBfloat16() {
-    assertThat(Bfloat16.widen(Bfloat16.round(1.00390625f))).isEqualTo(1f); // tie to even
-    assertThat(Bfloat16.widen(Bfloat16.round(1.01171875f))).isEqualTo(1.015625f); // tie to even
-    assertThat(Bfloat16.widen(Bfloat16.round(-3.1415927f))).isEqualTo(-3.140625f);
+    assertThat(Bfloat16.widen(Bfloat16.round(1 + 1 / 256f))).isEqualTo(1f); // tie to even
+    assertThat(Bfloat16.widen(Bfloat16.round(1 + 3 / 256f))).isEqualTo(1 + 4 / 256f); // tie to even
+    assertThat(Bfloat16.widen(Bfloat16.round(-3 - 37 / 256f))).isEqualTo(-3 - 36 / 256f);
     assertThat(Bfloat16.widen(Bfloat16.round(Float.NaN))).isNaN();
     assertThat(Bfloat16.widen(Bfloat16.round(Float.MAX_VALUE))).isInfinite();
   }
