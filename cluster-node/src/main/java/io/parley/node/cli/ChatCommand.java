@@ -7,6 +7,7 @@ import io.parley.node.chat.SessionBook;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -63,7 +64,10 @@ final class ChatCommand implements Callable<Integer> {
     try {
       String served = model == null ? firstModel() : model;
       if (!message.isEmpty()) {
-        say(served, String.join(" ", message), new PrintWriter(System.out, true));
+        say(
+            served,
+            String.join(" ", message),
+            new PrintWriter(System.out, true, StandardCharsets.UTF_8));
         return 0;
       }
       converse(served);

@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.util.Locale;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -17,7 +18,6 @@ final class Console implements StartupReporter, AutoCloseable {
   private static final long REDRAW_MILLIS = 200;
 
   private final PrintStream out;
-  private final boolean terminal;
   private final ScheduledExecutorService redraw =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -29,16 +29,22 @@ final class Console implements StartupReporter, AutoCloseable {
 
   Console(PrintStream out, boolean terminal) {
     this.out = out;
-    this.terminal = terminal;
     if (terminal) {
-      redraw.scheduleWithFixedDelay(
-          this::drawCurrent, BAR_AFTER_MILLIS, REDRAW_MILLIS, TimeUnit.MILLISECONDS);
+      ScheduledFuture<?> unused =
+          redraw.scheduleWithFixedDelay(
+              this::drawCurrent, BAR_AFTER_MILLIS, REDRAW_MILLIS, TimeUnit.MILLISECONDS);
     }
   }
 
   /** The process's standard error, which stays free for people when output is piped. */
   static Console standardError() {
-    return new Console(System.err, System.console() != null);
+    return new Console(System.err, isTerminal());
+  }
+
+  /** From Java 22 on there is a console object without a terminal too. */
+  @SuppressWarnings("SystemConsoleNull")
+  private static boolean isTerminal() {
+    return System.console() != null && System.getenv("TERM") != null;
   }
 
   @Override

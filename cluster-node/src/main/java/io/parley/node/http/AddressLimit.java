@@ -41,7 +41,7 @@ final class AddressLimit {
           }
         };
     // a stream whose connection broke before it began never starts
-    connection.terminated().thenRun(leaveOnce);
+    var unused = connection.terminated().thenRun(leaveOnce);
     var watched =
         response
             .entity()

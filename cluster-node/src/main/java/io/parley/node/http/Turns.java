@@ -228,7 +228,7 @@ final class Turns {
                 cancel(started);
               }
             });
-    call.connection().closed().thenRun(guard::gone);
+    var unused = call.connection().closed().thenRun(guard::gone);
     return guard;
   }
 

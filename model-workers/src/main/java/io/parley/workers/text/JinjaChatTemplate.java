@@ -73,7 +73,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
         metadata.has(bosKey) ? vocabulary.text(vocabulary.tokenOf(metadata, bosKey)) : "",
         metadata.has(eosKey) ? vocabulary.text(vocabulary.tokenOf(metadata, eosKey)) : "",
         addBegin ? OptionalInt.of(vocabulary.tokenOf(metadata, bosKey)) : OptionalInt.empty(),
-        Clock.systemDefaultZone());
+        Clock.systemUTC());
   }
 
   @Override

@@ -36,7 +36,10 @@ enum PreTokenizer {
       Expressions.llama3("\\p{N}"));
 
   private final boolean ignoreMerges;
+  @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<String> kinds;
+
+  @SuppressWarnings("ImmutableEnumChecker")
   private final List<String> expressions;
 
   PreTokenizer(boolean ignoreMerges, List<String> kinds, String... expressions) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -119,7 +120,8 @@ class GgufFileTest {
         .hasMessageContaining("cannot open")
         .hasMessageContaining("none");
     assertFileRefused(new byte[0], "the file ends in the header");
-    assertFileRefused("GGML, not GGUF, of some length".getBytes("UTF-8"), "not a GGUF file");
+    assertFileRefused(
+        "GGML, not GGUF, of some length".getBytes(StandardCharsets.UTF_8), "not a GGUF file");
     assertFileRefused(new GgufWriter().version(1).bytes(), "version 1 is not supported");
     assertFileRefused(new GgufWriter().version(0x03000000).bytes(), "big-endian");
   }
