@@ -36,6 +36,7 @@ enum PreTokenizer {
       Expressions.llama3("\\p{N}"));
 
   private final boolean ignoreMerges;
+
   @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<String> kinds;
 
