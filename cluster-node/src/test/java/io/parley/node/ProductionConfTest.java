@@ -1,0 +1,45 @@
+package io.parley.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.typesafe.config.Config;
+import io.parley.node.http.HttpSettings;
+import io.parley.persistence.JournalSettings;
+import io.parley.routing.RoutingSettings;
+import io.parley.sessions.SessionSettings;
+import io.parley.workers.WorkerSettings;
+import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.engine.EngineSettings;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** The example of the operators' guide is one that a node takes. */
+class ProductionConfTest {
+  private final Config config =
+      NodeConfig.load(Optional.of(Path.of("..", "deploy", "production.conf")), Map.of());
+
+  @Test
+  void allSettingsTakeIt() {
+    assertThat(NodeSettings.from(config).roles()).isEqualTo(NodeSettings.ROLES);
+    assertThat(SessionSettings.from(config)).isNotNull();
+    assertThat(RoutingSettings.from(config)).isNotNull();
+    assertThat(WorkerSettings.from(config)).isNotNull();
+    assertThat(BatcherSettings.from(config).slots()).isEqualTo(32);
+    assertThat(EngineSettings.from(config)).isNotNull();
+  }
+
+  @Test
+  void itIsReachableAndWantsKeys() {
+    HttpSettings http = HttpSettings.of(config);
+    assertThat(http.host()).isEqualTo("0.0.0.0");
+    assertThat(http.insecure()).isFalse();
+    assertThat(http.apiKeysFile()).isPresent();
+  }
+
+  @Test
+  void itsJournalIsAnExternalCluster() {
+    assertThat(JournalSettings.from(config).isEmbedded()).isFalse();
+  }
+}

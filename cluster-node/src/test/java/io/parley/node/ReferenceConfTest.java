@@ -1,0 +1,78 @@
+package io.parley.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import io.parley.node.http.HttpSettings;
+import io.parley.persistence.JournalSettings;
+import io.parley.routing.RoutingSettings;
+import io.parley.sessions.SessionSettings;
+import io.parley.workers.WorkerSettings;
+import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.engine.EngineSettings;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+/** A key that is documented but that nobody reads would be a promise that nobody keeps. */
+class ReferenceConfTest {
+  private static final List<Consumer<Config>> READERS =
+      List.of(
+          NodeSettings::from,
+          HttpSettings::of,
+          JournalSettings::from,
+          SessionSettings::from,
+          RoutingSettings::from,
+          WorkerSettings::from,
+          BatcherSettings::from,
+          EngineSettings::from);
+
+  /** So that the keys which only matter with an external journal or with TLS are read, too. */
+  private static final Config EVERYTHING_ON =
+      ConfigFactory.parseString(
+          """
+          parley.journal.contact-points = ["localhost:9042"]
+          parley.journal.local-datacenter = dc1
+          parley.journal.tls.enabled = on
+          """);
+
+  private final Config config =
+      EVERYTHING_ON.withFallback(NodeConfig.load(Optional.empty(), Map.of()));
+
+  @Test
+  void theDefaultsAreAllowed() {
+    READERS.forEach(
+        reader -> assertThatCode(() -> reader.accept(config)).doesNotThrowAnyException());
+  }
+
+  @Test
+  void eachKeyIsRead() {
+    List<String> unread =
+        config.getConfig("parley").entrySet().stream()
+            .map(entry -> "parley." + entry.getKey())
+            .filter(key -> !isRead(key))
+            .sorted()
+            .toList();
+
+    assertThat(unread).isEmpty();
+  }
+
+  /** All settings are required, so a reader of the key fails without it. */
+  private boolean isRead(String key) {
+    Config without = config.withoutPath(key);
+    return READERS.stream().anyMatch(reader -> fails(reader, without));
+  }
+
+  private static boolean fails(Consumer<Config> reader, Config config) {
+    try {
+      reader.accept(config);
+      return false;
+    } catch (RuntimeException e) {
+      return true;
+    }
+  }
+}
