@@ -28,6 +28,9 @@ sealed interface Internal extends SessionInbox {
   /** Nothing came for a while. */
   record Quiet() implements Internal {}
 
+  /** Does nothing but to let the messages that wait go on. */
+  record Nudge() implements Internal {}
+
   /** The shard wants the entity to stop. */
   record Stop() implements Internal {}
 }

@@ -59,6 +59,14 @@ public final class SessionEntity
       ActorRef<ClusterSharding.ShardCommand> shard,
       InstantSource clock) {}
 
+  /**
+   * When a write of several events failed, Akka 2.8 keeps the failures of all but the first among
+   * the messages that wait for recovery, and stops at each until another message comes. Those
+   * behind it, perhaps the shard's stop message, would wait with it. As many as one decision has
+   * events, and one more.
+   */
+  private static final int NUDGES = 4;
+
   private final SessionId id;
   private final Surroundings around;
   private final SessionSettings settings;
@@ -86,18 +94,14 @@ public final class SessionEntity
     this.readers = new Readers(settings.reads());
   }
 
-  /** The behaviour of the session {@code id}. */
+  /**
+   * The behaviour of the session {@code id}. A rejected event or a defect stops it, and the next
+   * message starts it from its journal: restarting it in place would lose what it had stashed, the
+   * shard's stop message perhaps, which is sent only once.
+   */
   public static Behavior<SessionInbox> create(SessionId id, Surroundings around) {
-    Behavior<SessionInbox> entity =
-        Behaviors.setup(
-            context ->
-                Behaviors.withTimers(timers -> new SessionEntity(id, around, context, timers)));
-    SessionSettings.Backoff backoff = around.settings().journalRetry();
-    // a rejected event or a defect: recover, since the journal is the truth
-    return Behaviors.supervise(entity)
-        .onFailure(
-            Exception.class,
-            SupervisorStrategy.restartWithBackoff(backoff.min(), backoff.max(), 0.2));
+    return Behaviors.setup(
+        context -> Behaviors.withTimers(timers -> new SessionEntity(id, around, context, timers)));
   }
 
   /** The id of a session's journal. */
@@ -146,6 +150,9 @@ public final class SessionEntity
     }
     watchQuiet(session);
     readers.answerNews(session);
+    for (int i = 0; i < NUDGES; i++) {
+      context.getSelf().tell(new Internal.Nudge());
+    }
   }
 
   private ReplyEffect<SessionEvent, Session> handle(Session session, SessionInbox message) {
@@ -353,6 +360,9 @@ public final class SessionEntity
       scheduleReads();
       return Effect().noReply();
     }
+    if (message instanceof Internal.Nudge) {
+      return Effect().noReply();
+    }
     if (message instanceof Internal.Quiet) {
       return quiet(session);
     }
@@ -415,18 +425,15 @@ public final class SessionEntity
   private ReplyEffect<SessionEvent, Session> overdue(Generating session, Internal.Overdue overdue) {
     int attempt = session.turn().attempt();
     var cause = new SessionCommand.Failure(overdue.code(), "not in time");
-    switch (overdue.code()) {
-      case TURN_TIMEOUT:
-        return failTurn(session, attempt, cause);
-      case WORKER_LOST:
-        return overdue.id().attempt() == attempt
-            ? loseAttempt(session, workerLost("the worker is silent"))
-            : Effect().noReply();
-      default:
-        return overdue.id().attempt() == attempt
-            ? failTurn(session, attempt, cause)
-            : Effect().noReply();
+    if (overdue.code() == FailureCode.TURN_TIMEOUT) {
+      return failTurn(session, attempt, cause);
     }
+    if (overdue.id().attempt() != attempt) {
+      return Effect().noReply();
+    }
+    return overdue.code() == FailureCode.WORKER_LOST
+        ? loseAttempt(session, workerLost("the worker is silent"))
+        : failTurn(session, attempt, cause);
   }
 
   private ReplyEffect<SessionEvent, Session> loseAttempt(

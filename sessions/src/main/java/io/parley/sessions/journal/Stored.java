@@ -21,6 +21,7 @@ import java.util.Optional;
  * boxed type or an object, absent (null) in what was written before, and gets its default here.
  * None is ever renamed or removed within a version. Enums are stored by name.
  */
+@SuppressWarnings("ArrayRecordComponent") // written and read once, never compared
 final class Stored {
   private Stored() {}
 

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** The persisted form of an event; {@link Manifests} names each. */
+@SuppressWarnings("ArrayRecordComponent") // written and read once, never compared
 sealed interface StoredEvent extends Manifests.Form {
   SessionEvent event();
 

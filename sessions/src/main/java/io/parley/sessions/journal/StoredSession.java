@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** The persisted form of a snapshot. */
+@SuppressWarnings("ArrayRecordComponent") // written and read once, never compared
 final class StoredSession {
   private StoredSession() {}
 

@@ -12,6 +12,7 @@ import java.util.Optional;
  *
  * @param logProbs absent when no token has log-probabilities
  */
+@SuppressWarnings("ArrayRecordComponent") // written and read once, never compared
 record TokenColumns(int[] ids, String[] texts, LogProbColumns logProbs) {
 
   /**

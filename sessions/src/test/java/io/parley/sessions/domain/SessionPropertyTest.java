@@ -89,7 +89,7 @@ class SessionPropertyTest {
     return texts;
   }
 
-  @Property(tries = 500, edgeCases = EdgeCasesMode.NONE)
+  @Property(tries = 150, edgeCases = EdgeCasesMode.NONE)
   void promisesHoldAfterEveryStep(@ForAll("actions") List<SessionAction> actions)
       throws NotSerializableException {
     Session live = new Absent();
