@@ -113,7 +113,11 @@ public final class JournalConfig {
     values.put(advanced + "metrics.session.enabled", List.of());
     values.put(advanced + "metrics.node.enabled", List.of());
     values.put(advanced + "monitor-reporting.enabled", false);
-    values.put(advanced + "metadata.token-map.enabled", !settings.isEmbedded());
+    // who holds which row is worth knowing in a cluster only; reading it takes dozens of queries
+    boolean wantsMetadata = waitForCluster && !settings.isEmbedded();
+    values.put(advanced + "metadata.schema.enabled", wantsMetadata);
+    values.put(advanced + "metadata.schema.request-timeout", settings.requestTimeout());
+    values.put(advanced + "metadata.token-map.enabled", wantsMetadata);
     if (!settings.isEmbedded()) {
       access(values, advanced, settings.access());
     }

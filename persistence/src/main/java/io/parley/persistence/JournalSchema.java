@@ -1,18 +1,19 @@
 package io.parley.persistence;
 
-import com.datastax.oss.driver.api.core.CqlIdentifier;
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.DriverException;
 import com.datastax.oss.driver.api.core.cql.ResultSet;
 import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
-import com.datastax.oss.driver.api.core.metadata.Metadata;
-import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
+import io.parley.persistence.JournalTables.ExistingTable;
 import io.parley.persistence.JournalTables.Table;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -62,16 +63,19 @@ public final class JournalSchema {
   }
 
   private void ensure(CqlSession session, long deadline) {
-    if (!missing(session).isEmpty()) {
+    Map<String, ExistingTable> existing = existing(session);
+    List<String> missing = missing(existing);
+    if (!missing.isEmpty()) {
       if (!schema.create()) {
         throw new JournalException(
             "the journal lacks "
-                + String.join(", ", missing(session))
+                + String.join(", ", missing)
                 + " and parley.journal.create-schema is off; create them or switch it on");
       }
       create(session, deadline);
+      existing = existing(session);
     }
-    List<String> problems = mismatches(session);
+    List<String> problems = mismatches(existing);
     if (!problems.isEmpty()) {
       throw new JournalException(
           "the keyspace "
@@ -100,7 +104,6 @@ public final class JournalSchema {
       JournalTables.JOURNAL.forEach(t -> execute(session, t.create(schema.keyspace())));
       JournalTables.SNAPSHOT.forEach(t -> execute(session, t.create(schema.snapshotKeyspace())));
       awaitAgreement(session);
-      session.refreshSchema();
     } finally {
       unlock(session, owner);
     }
@@ -176,48 +179,69 @@ public final class JournalSchema {
     }
   }
 
-  private List<String> missing(CqlSession session) {
-    List<String> missing = new ArrayList<>();
-    for (Place place : places()) {
-      if (find(session.getMetadata(), place).isEmpty()) {
-        missing.add(place.keyspace() + "." + place.table().name());
-      }
-    }
-    if (metaTable(session.getMetadata()).isEmpty()) {
-      missing.add(meta());
-    }
-    return missing;
+  private List<String> missing(Map<String, ExistingTable> existing) {
+    List<String> wanted = new ArrayList<>(places().keySet());
+    wanted.add(meta());
+    wanted.removeAll(existing.keySet());
+    return wanted;
   }
 
-  private List<String> mismatches(CqlSession session) {
-    return places().stream()
+  private List<String> mismatches(Map<String, ExistingTable> existing) {
+    return places().entrySet().stream()
         .flatMap(
             place ->
-                find(session.getMetadata(), place)
-                    .map(existing -> place.table().mismatch(existing))
-                    .orElse(Optional.of("table " + place.table().name() + " is missing"))
+                Optional.ofNullable(existing.get(place.getKey()))
+                    .map(table -> place.getValue().mismatch(table))
+                    .orElse(Optional.of("table " + place.getKey() + " is missing"))
                     .stream())
         .toList();
   }
 
-  private List<Place> places() {
-    List<Place> places = new ArrayList<>();
-    JournalTables.JOURNAL.forEach(t -> places.add(new Place(schema.keyspace(), t)));
-    JournalTables.SNAPSHOT.forEach(t -> places.add(new Place(schema.snapshotKeyspace(), t)));
+  /** All tables that must be there, by their full names. */
+  private Map<String, Table> places() {
+    Map<String, Table> places = new TreeMap<>();
+    JournalTables.JOURNAL.forEach(t -> places.put(schema.keyspace() + "." + t.name(), t));
+    JournalTables.SNAPSHOT.forEach(t -> places.put(schema.snapshotKeyspace() + "." + t.name(), t));
     return places;
   }
 
-  private static Optional<com.datastax.oss.driver.api.core.metadata.schema.TableMetadata> find(
-      Metadata metadata, Place place) {
-    return metadata
-        .getKeyspace(CqlIdentifier.fromInternal(place.keyspace()))
-        .flatMap(k -> k.getTable(CqlIdentifier.fromInternal(place.table().name())));
+  /** What there is, read by one query for each keyspace: the driver's own reading takes dozens. */
+  private Map<String, ExistingTable> existing(CqlSession session) {
+    Map<String, ExistingTable> tables = new HashMap<>();
+    for (String keyspace : List.of(schema.keyspace(), schema.snapshotKeyspace())) {
+      Map<String, List<Row>> columns = new HashMap<>();
+      session
+          .execute(
+              SimpleStatement.newInstance(
+                  "SELECT table_name, column_name, kind, position, type FROM system_schema.columns"
+                      + " WHERE keyspace_name = ?",
+                  keyspace))
+          .forEach(
+              row ->
+                  columns
+                      .computeIfAbsent(row.getString("table_name"), t -> new ArrayList<>())
+                      .add(row));
+      columns.forEach((name, rows) -> tables.put(keyspace + "." + name, table(rows)));
+    }
+    return tables;
   }
 
-  private Optional<?> metaTable(Metadata metadata) {
-    Optional<KeyspaceMetadata> keyspace =
-        metadata.getKeyspace(CqlIdentifier.fromInternal(schema.keyspace()));
-    return keyspace.flatMap(k -> k.getTable(CqlIdentifier.fromInternal(META_TABLE)));
+  private static ExistingTable table(List<Row> columns) {
+    Map<String, String> types = new HashMap<>();
+    Map<Integer, String> partition = new TreeMap<>();
+    Map<Integer, String> clustering = new TreeMap<>();
+    for (Row row : columns) {
+      String name = row.getString("column_name");
+      types.put(name, row.getString("type"));
+      String kind = String.valueOf(row.getString("kind"));
+      if (kind.equals("partition_key")) {
+        partition.put(row.getInt("position"), name);
+      } else if (kind.equals("clustering")) {
+        clustering.put(row.getInt("position"), name);
+      }
+    }
+    return new ExistingTable(
+        types, List.copyOf(partition.values()), List.copyOf(clustering.values()));
   }
 
   private String meta() {
@@ -252,6 +276,4 @@ public final class JournalSchema {
       throw new JournalException("interrupted while waiting for the journal's tables", e);
     }
   }
-
-  private record Place(String keyspace, Table table) {}
 }

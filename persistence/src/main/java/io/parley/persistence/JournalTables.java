@@ -1,7 +1,5 @@
 package io.parley.persistence;
 
-import com.datastax.oss.driver.api.core.metadata.schema.ColumnMetadata;
-import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -117,25 +115,23 @@ final class JournalTables {
     }
 
     /** What is wrong with a table of this name that exists; empty: it can be used. */
-    Optional<String> mismatch(TableMetadata existing) {
-      if (!names(existing.getPartitionKey()).equals(partition)
-          || !names(List.copyOf(existing.getClusteringColumns().keySet())).equals(clustering)) {
+    Optional<String> mismatch(ExistingTable existing) {
+      if (!existing.partition().equals(partition) || !existing.clustering().equals(clustering)) {
         return Optional.of("table " + name + " has another primary key");
       }
       for (Map.Entry<String, String> column : columns.entrySet()) {
-        Optional<String> type =
-            existing.getColumn(column.getKey()).map(c -> c.getType().asCql(false, false));
-        String expected = column.getValue().replace(" ", "");
-        if (type.isEmpty() || !type.get().replace(" ", "").equals(expected)) {
+        String expected = column.getValue();
+        String type = existing.columns().getOrDefault(column.getKey(), "none");
+        if (!type.replace(" ", "").equals(expected)) {
           return Optional.of(
               "table " + name + " has no column " + column.getKey() + " of type " + expected);
         }
       }
       return Optional.empty();
     }
-
-    private static List<String> names(List<ColumnMetadata> columns) {
-      return columns.stream().map(c -> c.getName().asInternal()).toList();
-    }
   }
+
+  /** A table as Cassandra describes it; columns that are not ours may be among them. */
+  record ExistingTable(
+      Map<String, String> columns, List<String> partition, List<String> clustering) {}
 }

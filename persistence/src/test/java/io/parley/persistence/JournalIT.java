@@ -1,0 +1,222 @@
+package io.parley.persistence;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+import akka.actor.testkit.typed.javadsl.ActorTestKit;
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.javadsl.AskPattern;
+import akka.stream.javadsl.Sink;
+import io.parley.persistence.embedded.EmbeddedCassandra;
+import io.parley.persistence.embedded.EmbeddedCassandraListener;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.io.TempDir;
+
+/** One story on one data folder, because each start of Cassandra takes seconds. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class JournalIT {
+  private static final Duration PATIENCE = Duration.ofMinutes(5);
+  private static final int LATENCY_SAMPLES = 500;
+
+  @TempDir static Path data;
+  private static RunningCassandra cassandra;
+  private static CountDownLatch restarted;
+
+  @BeforeAll
+  static void startOnAnEmptyFolder() {
+    start("cold");
+  }
+
+  @AfterAll
+  static void stop() {
+    cassandra.close();
+  }
+
+  private static void start(String how) {
+    restarted = new CountDownLatch(1);
+    CountDownLatch latch = restarted;
+    long begin = System.nanoTime();
+    cassandra =
+        RunningCassandra.start(
+            data,
+            "embedded.free-space-min = 0",
+            new EmbeddedCassandraListener() {
+              @Override
+              public void restarted() {
+                latch.countDown();
+              }
+            });
+    System.out.printf("start (%s): %d ms%n", how, (System.nanoTime() - begin) / 1_000_000);
+  }
+
+  @Test
+  @Order(1)
+  void twoNodesMayPrepareTheSchemaAtOnce() throws Exception {
+    List<CompletableFuture<?>> both =
+        List.of(
+            CompletableFuture.runAsync(() -> cassandra.withSchema()),
+            CompletableFuture.runAsync(() -> cassandra.withSchema()));
+    for (CompletableFuture<?> one : both) {
+      one.get(5, TimeUnit.MINUTES);
+    }
+    // and once more on what exists
+    cassandra.withSchema();
+  }
+
+  @Test
+  @Order(2)
+  void anotherPartitionSizeIsRefused() {
+    JournalSettings other = RunningCassandra.settings("events-per-partition = 500");
+
+    assertThatExceptionOfType(JournalException.class)
+        .isThrownBy(() -> JournalSchema.ensure(other, cassandra.process().endpoint(), PATIENCE))
+        .withMessageContaining("parley.journal.events-per-partition")
+        .withMessageContaining("10000");
+  }
+
+  @Test
+  @Order(3)
+  void aSecondNodeOnTheSameFolderIsToldSo() {
+    assertThatExceptionOfType(JournalException.class)
+        .isThrownBy(
+            () ->
+                EmbeddedCassandra.start(
+                    cassandra.settings().embedded(), data, new EmbeddedCassandraListener() {}))
+        .withMessageContaining(
+            "is in use by another Cassandra (process " + cassandra.process().pid())
+        .withMessageNotContaining("\n");
+  }
+
+  @Test
+  @Order(4)
+  void aRestartOnOtherPortsKeepsWhatWasStored() throws Exception {
+    List<String> before;
+    ActorTestKit first = ActorTestKit.create("first", cassandra.akkaConfig());
+    try {
+      ActorRef<Counter.Add> counter = first.spawn(Counter.create("kept"));
+      for (int i = 1; i <= 20; i++) {
+        assertThat(add(first, counter).get(1, TimeUnit.MINUTES)).isEqualTo(i);
+      }
+      before = stored(first, "kept");
+      assertThat(before).isEqualTo(IntStream.rangeClosed(1, 20).mapToObj(String::valueOf).toList());
+    } finally {
+      first.shutdownTestKit();
+    }
+    JournalEndpoint oldEndpoint = cassandra.process().endpoint();
+    cassandra.close();
+    start("warm");
+    assertThat(cassandra.process().endpoint()).isNotEqualTo(oldEndpoint);
+    cassandra.withSchema();
+
+    ActorTestKit second = ActorTestKit.create("second", cassandra.akkaConfig());
+    try {
+      assertThat(stored(second, "kept")).isEqualTo(before);
+      assertThat(add(second, second.spawn(Counter.create("kept"))).get(1, TimeUnit.MINUTES))
+          .isEqualTo(21);
+    } finally {
+      second.shutdownTestKit();
+    }
+  }
+
+  @Test
+  @Order(5)
+  void aKilledCassandraLosesNothingThatWasAcknowledgedAndWritersGoOn() throws Exception {
+    ActorTestKit kit = ActorTestKit.create("killed", cassandra.akkaConfig());
+    try {
+      ActorRef<Counter.Add> counter = kit.spawn(Counter.create("killed"));
+      int acknowledged = 0;
+      for (int i = 0; i < 100; i++) {
+        acknowledged = add(kit, counter).get(1, TimeUnit.MINUTES);
+      }
+      // at once after an acknowledgement, with one more write under way
+      CompletableFuture<Integer> underWay = add(kit, counter);
+      ProcessHandle.of(cassandra.process().pid()).orElseThrow().destroyForcibly();
+      assertThat(restarted.await(5, TimeUnit.MINUTES)).isTrue();
+      int next = firstAnswer(kit, counter);
+
+      assertThat(next).isGreaterThan(acknowledged);
+      assertThat(underWay.isDone() && !underWay.isCompletedExceptionally() ? underWay.get() : 0)
+          .isLessThan(next);
+      assertThat(stored(kit, "killed")).hasSizeGreaterThanOrEqualTo(next);
+      List<Long> numbers = sequenceNumbers(kit, "killed");
+      assertThat(numbers).isEqualTo(LongStream.rangeClosed(1, numbers.size()).boxed().toList());
+    } finally {
+      kit.shutdownTestKit();
+    }
+  }
+
+  @Test
+  @Order(6)
+  void persistLatencyIsPrinted() throws Exception {
+    ActorTestKit kit = ActorTestKit.create("latency", cassandra.akkaConfig());
+    try {
+      ActorRef<Counter.Add> counter = kit.spawn(Counter.create("latency"));
+      long[] micros = new long[LATENCY_SAMPLES];
+      for (int i = 0; i < LATENCY_SAMPLES; i++) {
+        long begin = System.nanoTime();
+        assertThat(add(kit, counter).get(1, TimeUnit.MINUTES)).isEqualTo(i + 1);
+        micros[i] = (System.nanoTime() - begin) / 1000;
+      }
+      Arrays.sort(micros);
+      System.out.printf(
+          "persist: p50 %d us, p99 %d us, durability %s%n",
+          micros[LATENCY_SAMPLES / 2],
+          micros[LATENCY_SAMPLES * 99 / 100],
+          cassandra.settings().embedded().durability());
+    } finally {
+      kit.shutdownTestKit();
+    }
+  }
+
+  /** Asks until it is answered: commands sent while the journal is away may be dropped. */
+  private static int firstAnswer(ActorTestKit kit, ActorRef<Counter.Add> counter) {
+    return await()
+        .atMost(PATIENCE)
+        .until(
+            () -> {
+              try {
+                return add(kit, counter).get(5, TimeUnit.SECONDS);
+              } catch (ExecutionException | java.util.concurrent.TimeoutException e) {
+                return 0;
+              }
+            },
+            n -> n > 0);
+  }
+
+  private static CompletableFuture<Integer> add(ActorTestKit kit, ActorRef<Counter.Add> counter) {
+    return AskPattern.ask(counter, Counter.Add::new, Duration.ofMinutes(1), kit.scheduler())
+        .toCompletableFuture();
+  }
+
+  private static List<String> stored(ActorTestKit kit, String id) throws Exception {
+    return read(kit, id).stream().map(e -> (String) e.event()).toList();
+  }
+
+  private static List<Long> sequenceNumbers(ActorTestKit kit, String id) throws Exception {
+    return read(kit, id).stream().map(JournaledEvent::sequenceNr).toList();
+  }
+
+  private static List<JournaledEvent> read(ActorTestKit kit, String id) throws Exception {
+    return new SessionEvents(kit.system())
+        .events(id, 1, Long.MAX_VALUE)
+        .runWith(Sink.seq(), kit.system())
+        .toCompletableFuture()
+        .get(1, TimeUnit.MINUTES);
+  }
+}
