@@ -96,6 +96,7 @@ public final class Node implements AutoCloseable {
     JournalSettings journalSettings = JournalSettings.from(config);
     SessionSettings sessionSettings = SessionSettings.from(config);
     if (settings.roles().contains("api")) {
+      HttpServer.requireSafe(httpSettings);
       requireFree(httpSettings);
     }
     if (settings.roles().contains("worker")) {

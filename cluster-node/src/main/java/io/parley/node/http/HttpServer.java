@@ -48,8 +48,7 @@ public final class HttpServer {
    */
   public static CompletionStage<HttpServer> start(
       ActorSystem<?> system, HttpSettings settings, Parts parts) {
-    ApiKeys keys = settings.apiKeysFile().map(HttpServer::readKeys).orElseGet(ApiKeys::none);
-    requireSafeAddress(settings, keys);
+    ApiKeys keys = requireSafe(settings);
     AtomicBoolean stopping = new AtomicBoolean();
     Router router = router(system, settings, parts, stopping);
     Edge edge = new Edge(router, keys, settings, system);
@@ -78,6 +77,18 @@ public final class HttpServer {
     new SessionRoutes(turns, sessions, parts.history(), system).addTo(router);
     new OperationRoutes(parts.readiness()).addTo(router);
     return router;
+  }
+
+  /**
+   * Reads the keys, and checks that the address goes with them; {@link #start} does so too, but a
+   * node wants to know it before anything else has started.
+   *
+   * @throws IllegalArgumentException as {@link #start} does
+   */
+  public static ApiKeys requireSafe(HttpSettings settings) {
+    ApiKeys keys = settings.apiKeysFile().map(HttpServer::readKeys).orElseGet(ApiKeys::none);
+    requireSafeAddress(settings, keys);
+    return keys;
   }
 
   private static ApiKeys readKeys(Path file) {
