@@ -121,7 +121,8 @@ final class NodeProcess implements AutoCloseable {
     awaitEnd();
   }
 
-  private void awaitEnd() {
+  /** Waits for the end of a node that was told to stop. */
+  void awaitEnd() {
     try {
       assertThat(process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS))
           .as("the node's process ended")

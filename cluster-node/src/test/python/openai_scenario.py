@@ -1,0 +1,295 @@
+"""Drives a node by the unmodified `openai` package. The first failed assertion ends it.
+
+Reads from the environment: PARLEY_URL (with /v1), PARLEY_KEY and PARLEY_OTHER_KEY (keys of two tenants).
+"""
+
+import os
+import time
+
+import openai
+from openai import OpenAI
+
+URL = os.environ["PARLEY_URL"]
+MODEL = "smollm2-135m-instruct"
+QUESTION = [{"role": "user", "content": "What is a lighthouse for?"}]
+
+client = OpenAI(base_url=URL, api_key=os.environ["PARLEY_KEY"], max_retries=0, timeout=120)
+other = client.with_options(api_key=os.environ["PARLEY_OTHER_KEY"])
+stranger = client.with_options(api_key="pk-nobody")
+
+
+def step(function):
+    """Runs a step at once, and says how long it took."""
+    started = time.monotonic()
+    print(function.__name__, "...", flush=True)
+    function()
+    print(f"{function.__name__} ok ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def refused(kind, call, code=None, param=None):
+    try:
+        result = call()
+    except openai.APIStatusError as error:
+        assert type(error) is kind, (kind, error)
+        assert error.body["message"] and error.body["type"], error.body
+        assert code is None or error.code == code, (code, error.body)
+        assert param is None or error.param == param, (param, error.body)
+        return error
+    raise AssertionError(f"expected {kind.__name__}, got {result}")
+
+
+def chat(messages=None, **more):
+    options = {"model": MODEL, "messages": messages or QUESTION, "max_tokens": 12, "seed": 7, **more}
+    return client.chat.completions.create(**options)
+
+
+def respond(**more):
+    return client.responses.create(**{"model": MODEL, "input": "Name a colour.", "max_output_tokens": 12, **more})
+
+
+@step
+def models():
+    listed = client.models.list().data
+    assert any(model.id.split("@")[0] == MODEL for model in listed), listed
+    assert client.models.retrieve(listed[0].id).id == listed[0].id
+
+
+@step
+def chat_completion():
+    answer = chat()
+    assert answer.object == "chat.completion" and answer.id.startswith("chatcmpl-")
+    choice = answer.choices[0]
+    assert choice.message.role == "assistant" and choice.message.content
+    assert choice.finish_reason in ("stop", "length")
+    usage = answer.usage
+    assert usage.prompt_tokens > 0 and 0 < usage.completion_tokens <= 12
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert answer.model.split("@")[0] == MODEL
+
+
+@step
+def same_seed_same_text():
+    texts = [chat(temperature=1.0).choices[0].message.content for _ in range(2)]
+    assert texts[0] == texts[1], texts
+
+
+@step
+def streaming_with_usage():
+    chunks = list(chat(stream=True, stream_options={"include_usage": True}))
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert len({chunk.id for chunk in chunks}) == 1
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == chat().choices[0].message.content
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] in ("stop", "length")
+    assert not chunks[-1].choices and chunks[-1].usage.completion_tokens > 0
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+
+
+@step
+def log_probabilities():
+    answer = chat(logprobs=True, top_logprobs=3, max_tokens=4, temperature=0)
+    content = answer.choices[0].logprobs.content
+    assert len(content) == answer.usage.completion_tokens
+    for token in content:
+        assert token.logprob <= 1e-6 and len(token.top_logprobs) == 3
+        assert token.logprob >= max(top.logprob for top in token.top_logprobs) - 1e-3, token
+    streamed = [
+        entry.token
+        for chunk in chat(logprobs=True, top_logprobs=3, max_tokens=4, temperature=0, stream=True)
+        if chunk.choices and chunk.choices[0].logprobs
+        for entry in chunk.choices[0].logprobs.content or []
+    ]
+    assert streamed == [token.token for token in content], streamed
+
+
+@step
+def stop_strings():
+    whole = chat(temperature=0).choices[0].message.content
+    stop = whole.split()[3]
+    answer = chat(temperature=0, stop=[stop])
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.choices[0].message.content == whole[: whole.index(stop)]
+    streamed = "".join(c.choices[0].delta.content or "" for c in chat(temperature=0, stop=stop, stream=True))
+    assert streamed == answer.choices[0].message.content
+
+
+@step
+def multi_byte_text():
+    ask = {
+        "messages": [{"role": "user", "content": "Repeat exactly: 🦊🐢🦉 日本語 ñandú 🦊🐢🦉"}],
+        "temperature": 0,
+        "max_tokens": 24,
+    }
+    whole = chat(**ask).choices[0].message.content
+    parts = [c.choices[0].delta.content or "" for c in chat(**ask, stream=True)]
+    assert "".join(parts) == whole
+    assert any(ord(character) > 0x7F for character in whole), "the answer has no multi-byte character"
+    for part in parts[:-2]:  # only a cut-off end may be half a character
+        assert "\ufffd" not in part, parts
+
+
+@step
+def refused_requests():
+    refused(openai.NotFoundError, lambda: chat(model="no-such-model"), code="model_not_found")
+    refused(openai.BadRequestError, lambda: chat(max_tokens=0), param="max_tokens")
+    wrong = refused(openai.BadRequestError, lambda: chat(max_tokens="many"), param="max_tokens")
+    assert wrong.code and wrong.type == "invalid_request_error"
+    refused(openai.BadRequestError, lambda: chat(temperature=3), param="temperature")
+    long = [{"role": "user", "content": "word " * 9000}]
+    refused(openai.BadRequestError, lambda: chat(messages=long), code="context_length_exceeded")
+    refused(
+        openai.BadRequestError, lambda: list(chat(messages=long, stream=True)), code="context_length_exceeded"
+    )
+    refused(openai.NotFoundError, lambda: client.responses.retrieve("resp_nothing_1"))
+
+
+@step
+def responses():
+    first = respond(instructions="Answer in one word.", metadata={"topic": "colours"})
+    assert first.object == "response" and first.status in ("completed", "incomplete")
+    assert first.output_text and first.usage.output_tokens > 0
+    assert first.instructions == "Answer in one word." and first.metadata == {"topic": "colours"}
+    again = client.responses.retrieve(first.id)
+    assert again.output_text == first.output_text and again.id == first.id
+    second = respond(input="Another one?", previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    assert second.usage.input_tokens > first.usage.output_tokens + 5
+    items = client.responses.input_items.list(second.id).data
+    assert [item.content[0].text for item in items] == ["Another one?"], items
+    branch = respond(input="And from the first one?", previous_response_id=first.id)
+    assert branch.output_text and branch.id not in (first.id, second.id)
+    refused(
+        openai.NotFoundError,
+        lambda: respond(previous_response_id="resp_aaaaaaaaaaaaaaaaaaaaaaaaaa_1"),
+        code="previous_response_not_found",
+    )
+
+
+@step
+def response_stream():
+    events = list(respond(stream=True))
+    types = [event.type for event in events]
+    assert types[:4] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+    ]
+    assert types[-1] in ("response.completed", "response.incomplete")
+    numbers = [event.sequence_number for event in events]
+    assert numbers == sorted(set(numbers)), numbers
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert text == events[-1].response.output_text
+    with client.responses.stream(model=MODEL, input="Name an animal.", max_output_tokens=8) as stream:
+        for _ in stream:
+            pass
+        # the package builds this itself from the events
+        assert stream.get_final_response().output_text
+
+
+@step
+def background_stream_is_resumed():
+    stream = respond(input="Tell me about the sea.", max_output_tokens=60, background=True, stream=True)
+    seen, response, last = [], None, -1
+    for event in stream:
+        last = event.sequence_number
+        if event.type == "response.created":
+            response = event.response.id
+        if event.type == "response.output_text.delta":
+            seen.append(event.delta)
+            if len(seen) == 3:
+                break
+    stream.close()
+    resumed = list(client.responses.retrieve(response, stream=True, starting_after=last))
+    assert resumed[0].sequence_number == last + 1 or resumed[0].sequence_number > last
+    rest = [event.delta for event in resumed if event.type == "response.output_text.delta"]
+    final = client.responses.retrieve(response)
+    assert final.status in ("completed", "incomplete"), final.status
+    assert "".join(seen + rest) == final.output_text == resumed[-1].response.output_text
+    again = list(client.responses.retrieve(response, stream=True))
+    assert "".join(e.delta for e in again if e.type == "response.output_text.delta") == final.output_text
+
+
+def started(tokens=2000):
+    return respond(
+        input="Write a very long story.",
+        max_output_tokens=tokens,
+        background=True,
+        extra_body={"ignore_eos": True},
+    )
+
+
+@step
+def cancel_and_delete():
+    response = started()
+    assert response.status in ("queued", "in_progress") and response.background
+    cancelled = client.responses.cancel(response.id)
+    assert cancelled.status == "cancelled", cancelled.status
+    assert client.responses.cancel(response.id).status == "cancelled"
+    client.responses.delete(response.id)
+    refused(openai.NotFoundError, lambda: client.responses.retrieve(response.id))
+
+
+@step
+def conversations():
+    conversation = client.conversations.create(
+        items=[
+            {"type": "message", "role": "user", "content": "My name is Ada."},
+            {"type": "message", "role": "assistant", "content": "Hello Ada."},
+        ],
+        metadata={"of": "ada"},
+    )
+    assert conversation.id.startswith("conv_") and conversation.metadata == {"of": "ada"}
+    answer = respond(conversation=conversation.id, input="What is my name?")
+    assert answer.conversation.id == conversation.id
+    items = client.conversations.items.list(conversation.id, order="asc").data
+    assert [item.role for item in items] == ["user", "assistant", "user", "assistant"]
+    assert items[-1].content[0].text == answer.output_text
+    assert client.conversations.items.retrieve(items[0].id, conversation_id=conversation.id).id == items[0].id
+    updated = client.conversations.update(conversation.id, metadata={"of": "lovelace"})
+    assert updated.metadata == {"of": "lovelace"}
+    added = client.conversations.items.create(
+        conversation.id, items=[{"type": "message", "role": "user", "content": "One more."}]
+    )
+    assert added.data[0].content[0].text == "One more."
+    assert client.conversations.delete(conversation.id).deleted
+    refused(openai.NotFoundError, lambda: client.conversations.retrieve(conversation.id))
+
+
+@step
+def one_turn_at_a_time():
+    conversation = client.conversations.create()
+    running = respond(
+        conversation=conversation.id,
+        input="Write a very long story.",
+        max_output_tokens=2000,
+        background=True,
+        extra_body={"ignore_eos": True},
+    )
+    refused(openai.ConflictError, lambda: respond(conversation=conversation.id))
+    client.responses.cancel(running.id)
+
+
+@step
+def keys_and_tenants():
+    refused(openai.AuthenticationError, stranger.models.list)
+    refused(openai.AuthenticationError, lambda: stranger.responses.retrieve("resp_a_1"))
+    mine = respond()
+    conversation = client.conversations.create()
+    refused(openai.NotFoundError, lambda: other.responses.retrieve(mine.id))
+    refused(openai.NotFoundError, lambda: other.responses.delete(mine.id))
+    refused(openai.NotFoundError, lambda: other.responses.cancel(mine.id))
+    refused(openai.NotFoundError, lambda: other.conversations.retrieve(conversation.id))
+    refused(
+        openai.NotFoundError,
+        lambda: other.responses.create(
+            model=MODEL, input="Hello", previous_response_id=mine.id, max_output_tokens=4
+        ),
+    )
+    session = f"/sessions/sess_{conversation.id.removeprefix('conv_')}"
+    assert client.get(session, cast_to=object)
+    refused(openai.NotFoundError, lambda: other.get(session, cast_to=object))
+    assert client.responses.retrieve(mine.id).output_text == mine.output_text
+
+
+print("all steps passed")
