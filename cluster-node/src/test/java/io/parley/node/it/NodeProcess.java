@@ -111,8 +111,10 @@ final class NodeProcess implements AutoCloseable {
 
   /** {@code kill -9} of the embedded Cassandra alone. */
   void killCassandra() {
-    assertThat(children).as("the node's child processes").hasSize(1);
-    children.get(0).destroyForcibly();
+    // asked anew: the node starts another one when it dies
+    List<ProcessHandle> now = process.descendants().toList();
+    assertThat(now).as("the node's child processes").hasSize(1);
+    now.get(0).destroyForcibly();
   }
 
   /** SIGTERM, and waits for an end in order. */
@@ -136,6 +138,10 @@ final class NodeProcess implements AutoCloseable {
   /** The processes that the node had started, whether they live or not. */
   List<ProcessHandle> children() {
     return children;
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   long pid() {

@@ -1,0 +1,59 @@
+package io.parley.node.it;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
+
+/**
+ * Gives tests one node with an embedded journal, started for the first that asks and stopped behind
+ * the last. Tests leave it running.
+ */
+final class SharedNode implements ParameterResolver {
+  /** The node and its folder, which the test engine closes at its end. */
+  private static final class Running implements ExtensionContext.Store.CloseableResource {
+    private final Path data;
+    private final NodeProcess node;
+
+    Running() {
+      try {
+        data = Files.createTempDirectory("parley-it");
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      node = NodeProcess.started(data);
+    }
+
+    @Override
+    public void close() throws IOException {
+      node.stop();
+      List<Path> files;
+      try (Stream<Path> all = Files.walk(data)) {
+        files = all.sorted(Comparator.reverseOrder()).toList();
+      }
+      for (Path file : files) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+
+  @Override
+  public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
+    return parameter.getParameter().getType() == NodeProcess.class;
+  }
+
+  @Override
+  public NodeProcess resolveParameter(ParameterContext parameter, ExtensionContext context) {
+    return context
+        .getRoot()
+        .getStore(ExtensionContext.Namespace.create(SharedNode.class))
+        .getOrComputeIfAbsent(Running.class, ignored -> new Running(), Running.class)
+        .node;
+  }
+}
