@@ -44,7 +44,9 @@ final class JournaledSession {
     Map<Integer, Integer> ends = new HashMap<>();
     long sequence = 0;
     for (JsonNode event : events()) {
-      assertThat(event.path("sequence").asLong()).as("sequence in %s", session).isEqualTo(++sequence);
+      assertThat(event.path("sequence").asLong())
+          .as("sequence in %s", session)
+          .isEqualTo(++sequence);
       JsonNode payload = event.path("payload");
       int turn = payload.path("turn").asInt();
       switch (event.path("type").asText()) {

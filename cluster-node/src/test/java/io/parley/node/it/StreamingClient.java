@@ -65,7 +65,9 @@ abstract class StreamingClient {
       }
       if (!ended) {
         losses += opened && !events.isEmpty() ? 1 : 0;
-        assertThat(System.nanoTime()).as("an answer in time; so far: %s", this).isLessThan(deadline);
+        assertThat(System.nanoTime())
+            .as("an answer in time; so far: %s", this)
+            .isLessThan(deadline);
         LockSupport.parkNanos(RETRY_PAUSE_NANOS);
       }
     }
