@@ -19,7 +19,7 @@ class EngineSettingsTest {
     EngineSettings settings = with("");
 
     assertThat(settings.cacheFolder()).isEqualTo(EngineSettings.defaultCacheFolder());
-    assertThat(settings.arithmetic()).isEmpty();
+    assertThat(settings.arithmetic()).contains(Arithmetic.F32);
     assertThat(settings.kvMemoryBytes()).isEqualTo(768L << 20);
   }
 
