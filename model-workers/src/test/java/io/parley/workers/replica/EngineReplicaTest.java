@@ -123,8 +123,12 @@ class EngineReplicaTest {
     replica.start(work(1, 100), recorder);
     model.steps(2);
     Awaitility.await().until(() -> !recorder.tokens().isEmpty());
+    Thread closing = new Thread(replica::close);
+    closing.start();
+    // it has asked for the end and waits for the iteration: only now may that go on
+    Awaitility.await().until(() -> closing.getState() == Thread.State.TIMED_WAITING);
     model.open();
-    replica.close();
+    closing.join();
     assertThat(recorder.await().failure()).contains(FailureCode.WORKER_LOST);
     assertThat(model.closed.getCount()).isZero();
     assertThat(broken).isEmpty();
