@@ -19,6 +19,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     mixinStandardHelpOptions = true,
+    subcommands = {EngineBenchCommand.class},
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {
   @Option(
