@@ -17,16 +17,12 @@ import io.parley.node.http.ShardedSessions;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
-import io.parley.persistence.JournalSchema;
-import io.parley.persistence.JournalSettings;
 import io.parley.persistence.embedded.EmbeddedCassandra;
-import io.parley.persistence.embedded.EmbeddedCassandraListener;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.RoutingPolicy;
 import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
-import io.parley.sessions.SessionSettings;
 import io.parley.sessions.SessionSharding;
 import io.parley.workers.ModelWorker;
 import java.io.IOException;
@@ -42,45 +38,42 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 
 /**
- * A running node. Starts what its roles ask for, each part when what it needs is there: models,
- * journal, schema, actor system, sessions, workers, and the HTTP edge last, so that an open port
+ * A running node. Starts what its roles ask for, each part when what it needs is there: models
+ * beside the journal and its schema, actor system, sessions, workers, and the HTTP edge last, so that an open port
  * means a node that can serve. Stops in the reverse order; the journal outlives everything that
  * writes to it.
  */
 public final class Node implements AutoCloseable {
-  private static final Duration JOURNAL_PATIENCE = Duration.ofSeconds(60);
   private static final Duration START_PATIENCE = Duration.ofSeconds(60);
   private static final Duration STOP_PATIENCE = Duration.ofSeconds(75);
 
-  private final Config config;
-  private final NodeSettings settings;
+  private final NodePlan plan;
   private final StartupReporter reporter;
-  private Optional<EmbeddedCassandra> cassandra = Optional.empty();
+  private Optional<Starting<NodeJournal>> journal = Optional.empty();
+  private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
-  private final List<LoadedModel> models = new ArrayList<>();
   private boolean closed; // guarded by this
 
-  private Node(Config config, StartupReporter reporter) {
-    this.config = config;
-    this.settings = NodeSettings.from(config);
+  private Node(NodePlan plan, StartupReporter reporter) {
+    this.plan = plan;
     this.reporter = reporter;
   }
 
   /**
    * Starts a node and returns when it serves.
    *
-   * @param onJournalLost hears that the embedded journal is gone for good; the node must stop
+   * @param data the node's folder, which the caller holds
+   * @param listener hears that the node must stop because of its journal
    * @throws StartupException with one line that says why it cannot; nothing is left running
    */
   public static Node start(
-      Config config, StartupReporter reporter, Consumer<String> onJournalLost) {
-    Node node = new Node(config, reporter);
+      NodePlan plan, DataFolder data, StartupReporter reporter, JournalListener listener) {
+    Node node = new Node(plan, reporter);
     try {
-      node.start(onJournalLost);
+      node.start(data, listener);
       return node;
     } catch (JournalException | IllegalArgumentException e) {
       node.close();
@@ -91,32 +84,56 @@ public final class Node implements AutoCloseable {
     }
   }
 
-  private void start(Consumer<String> onJournalLost) {
-    HttpSettings httpSettings = HttpSettings.of(config);
-    JournalSettings journalSettings = JournalSettings.from(config);
-    SessionSettings sessionSettings = SessionSettings.from(config);
-    if (settings.roles().contains("api")) {
-      HttpServer.requireSafe(httpSettings);
-      requireFree(httpSettings);
-    }
-    if (settings.roles().contains("worker")) {
-      for (String model : settings.models()) {
-        models.add(LoadedModel.load(model, config, reporter));
-      }
-    }
-    JournalEndpoint journal = startJournal(journalSettings, onJournalLost);
-    ActorSystem<Void> actors = startActors(journalSettings, journal);
-    SessionSharding.init(actors, sessionSettings, new DispatcherSubmitter(actors));
-    if (settings.roles().contains("session")) {
+  private void start(DataFolder data, JournalListener listener) {
+    checkSurroundings(data);
+    // neither needs the other, and both take seconds
+    journal =
+        Optional.of(
+            Starting.inBackground(
+                "journal", () -> NodeJournal.start(plan, data, reporter, listener)));
+    models = Optional.of(Starting.inBackground("models", this::loadModels));
+    Starting.awaitBoth(journal.get(), models.get());
+    ActorSystem<Void> actors = startActors(journal.get().result().endpoint());
+    SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors));
+    if (has("session")) {
       Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
     }
-    startWorkers(actors);
-    if (settings.roles().contains("api")) {
-      startHttp(actors, httpSettings);
+    startWorkers(actors, models.get().result());
+    if (has("api")) {
+      startHttp(actors);
     }
   }
 
-  /** A taken port is better told now than after everything else has started. */
+  private boolean has(String role) {
+    return plan.node().roles().contains(role);
+  }
+
+  /** What can be seen to be wrong at once is better told now than after everything has started. */
+  private void checkSurroundings(DataFolder data) {
+    if (has("api")) {
+      HttpServer.requireSafe(plan.http());
+      requireFree(plan.http());
+    }
+    if (plan.journal().isEmbedded()) {
+      EmbeddedCassandra.check(plan.journal().embedded(), data.path().resolve("cassandra"));
+    }
+  }
+
+  private List<LoadedModel> loadModels() {
+    List<LoadedModel> loaded = new ArrayList<>();
+    if (has("worker")) {
+      try {
+        for (String model : plan.node().models()) {
+          loaded.add(LoadedModel.load(model, plan.config(), reporter));
+        }
+      } catch (RuntimeException e) {
+        loaded.forEach(LoadedModel::close);
+        throw e;
+      }
+    }
+    return loaded;
+  }
+
   private static void requireFree(HttpSettings settings) {
     if (settings.port() == 0) {
       return;
@@ -142,56 +159,24 @@ public final class Node implements AutoCloseable {
         cause);
   }
 
-  private JournalEndpoint startJournal(JournalSettings journal, Consumer<String> onLost) {
-    JournalEndpoint endpoint;
-    if (journal.isEmbedded()) {
-      StartupReporter.Step step = reporter.begin("journal (Cassandra)");
-      long patience = journal.embedded().startTimeout().toSeconds();
-      EmbeddedCassandra child =
-          EmbeddedCassandra.start(
-              journal.embedded(),
-              settings.data().resolve("cassandra"),
-              new EmbeddedCassandraListener() {
-                @Override
-                public void starting(long seconds) {
-                  step.progress(seconds, Math.min(patience, 20));
-                }
-
-                @Override
-                public void gaveUp(String reason) {
-                  onLost.accept(reason);
-                }
-              });
-      cassandra = Optional.of(child);
-      endpoint = child.endpoint();
-      step.done("process " + child.pid());
-    } else {
-      endpoint = journal.external().orElseThrow();
-    }
-    StartupReporter.Step step = reporter.begin("journal's schema");
-    JournalSchema.ensure(journal, endpoint, JOURNAL_PATIENCE);
-    step.done("");
-    return endpoint;
-  }
-
-  private ActorSystem<Void> startActors(JournalSettings journal, JournalEndpoint endpoint) {
+  private ActorSystem<Void> startActors(JournalEndpoint endpoint) {
     StartupReporter.Step step = reporter.begin("cluster");
     Config akka =
         ConfigFactory.empty()
-            .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(settings.roles()))
-            .withFallback(JournalConfig.akkaConfig(journal, endpoint))
-            .withFallback(config);
+            .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(plan.node().roles()))
+            .withFallback(JournalConfig.akkaConfig(plan.journal(), endpoint))
+            .withFallback(plan.config());
     ActorSystem<Void> actors =
-        ActorSystem.create(Behaviors.empty(), settings.clusterName(), akka.resolve());
+        ActorSystem.create(Behaviors.empty(), plan.node().clusterName(), akka.resolve());
     system = Optional.of(actors);
     Cluster cluster = Cluster.get(actors);
     cluster.manager().tell(Join.create(cluster.selfMember().address()));
     await("the cluster", () -> cluster.selfMember().status() == MemberStatus.up());
-    step.done("roles " + String.join(", ", settings.roles().stream().sorted().toList()));
+    step.done("roles " + String.join(", ", plan.node().roles().stream().sorted().toList()));
     return actors;
   }
 
-  private void startWorkers(ActorSystem<Void> actors) {
+  private static void startWorkers(ActorSystem<Void> actors, List<LoadedModel> models) {
     WorkerDirectory directory = WorkerDirectory.get(actors);
     for (LoadedModel model : models) {
       actors.systemActorOf(
@@ -202,7 +187,8 @@ public final class Node implements AutoCloseable {
     }
   }
 
-  private void startHttp(ActorSystem<Void> actors, HttpSettings httpSettings) {
+  private void startHttp(ActorSystem<Void> actors) {
+    HttpSettings httpSettings = plan.http();
     JournalHistory history = new JournalHistory(actors);
     HttpServer.Parts parts =
         new HttpServer.Parts(
@@ -299,8 +285,11 @@ public final class Node implements AutoCloseable {
             Thread.currentThread().interrupt();
           }
         });
-    models.forEach(LoadedModel::close);
-    cassandra.ifPresent(EmbeddedCassandra::close);
+    models.ifPresent(
+        starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
+    // a child process is waited for; a driver that tries to connect ends with this one
+    Duration patience = plan.journal().isEmbedded() ? STOP_PATIENCE : Duration.ZERO;
+    journal.ifPresent(starting -> starting.close(NodeJournal::close, patience));
     if (!problems.isEmpty()) {
       throw new IllegalStateException("the node did not stop in order", problems.get(0));
     }

@@ -1,8 +1,8 @@
 package io.parley.node;
 
-/** Hears what a start is doing, for people who wait for it. */
+/** Hears what a start is doing, for people who wait for it. Called by several threads. */
 public interface StartupReporter {
-  /** Begins a step; the one before it has ended. */
+  /** Begins a step; others may be under way. */
   Step begin(String what);
 
   /** One step of a start. */

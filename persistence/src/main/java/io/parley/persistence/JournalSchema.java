@@ -156,6 +156,15 @@ public final class JournalSchema {
   /** A partition size that changes would hide events that are stored; so the first one is kept. */
   private void checkEventsPerPartition(CqlSession session) {
     String wanted = Integer.toString(settings.eventsPerPartition());
+    Row known =
+        session
+            .execute(
+                SimpleStatement.newInstance(
+                    "SELECT value FROM " + meta() + " WHERE name = ?", EVENTS_PER_PARTITION))
+            .one();
+    if (known != null && wanted.equals(known.getString("value"))) {
+      return;
+    }
     Row conflict =
         session
             .execute(
@@ -245,7 +254,12 @@ public final class JournalSchema {
   }
 
   private String meta() {
-    return schema.keyspace() + "." + META_TABLE;
+    return metaTable(settings);
+  }
+
+  /** Parley's own table in the journal's keyspace: few rows, each changed by one statement. */
+  static String metaTable(JournalSettings settings) {
+    return settings.effectiveSchema().keyspace() + "." + META_TABLE;
   }
 
   String createKeyspace(String keyspace) {

@@ -15,6 +15,8 @@ import java.util.regex.Pattern;
  * @param schema names and replication of the keyspaces
  * @param consistency consistency level for an external cluster
  * @param eventsPerPartition never to be changed once an event is stored
+ * @param startTimeout how long a start tries to reach an external cluster
+ * @param leaseTtl how long a dead cluster keeps an external cluster's keyspace
  */
 public record JournalSettings(
     Optional<JournalEndpoint> external,
@@ -22,6 +24,8 @@ public record JournalSettings(
     Schema schema,
     String consistency,
     int eventsPerPartition,
+    Duration startTimeout,
+    Duration leaseTtl,
     Duration requestTimeout,
     Duration connectTimeout,
     Duration reconnectDelayMax,
@@ -98,6 +102,8 @@ public record JournalSettings(
             "consistency",
             List.of("ONE", "TWO", "QUORUM", "LOCAL_QUORUM", "EACH_QUORUM", "ALL", "LOCAL_ONE")),
         in.between("events-per-partition", 100, 500_000),
+        in.duration("start-timeout", second, Duration.ofHours(1)),
+        in.duration("lease-ttl", second.multipliedBy(4), Duration.ofHours(1)),
         requestTimeout,
         in.duration("connect-timeout", Duration.ofMillis(100), Duration.ofMinutes(5)),
         in.duration("reconnect-delay-max", second, Duration.ofMinutes(5)),

@@ -2,6 +2,8 @@ package io.parley.node.cli;
 
 import io.parley.node.StartupReporter;
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -9,8 +11,9 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Says on a terminal what a start does: one line for each step, and a bar under way for a step that
- * takes longer than a second. Where the output is no terminal, just the lines.
+ * Says on a terminal what a start does: one line for each step that has ended, and below them a bar
+ * for the one under way that takes longer than a second. Steps that run at once share that line,
+ * without bars. Where the output is no terminal, just the lines.
  */
 final class Console implements StartupReporter, AutoCloseable {
   private static final int BAR_WIDTH_CHARS = 28;
@@ -25,14 +28,15 @@ final class Console implements StartupReporter, AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
-  private TerminalStep current;
+  private final List<TerminalStep> running = new ArrayList<>(); // guarded by this
+  private boolean drawn; // guarded by this
 
   Console(PrintStream out, boolean terminal) {
     this.out = out;
     if (terminal) {
       ScheduledFuture<?> unused =
           redraw.scheduleWithFixedDelay(
-              this::drawCurrent, BAR_AFTER_MILLIS, REDRAW_MILLIS, TimeUnit.MILLISECONDS);
+              this::draw, BAR_AFTER_MILLIS, REDRAW_MILLIS, TimeUnit.MILLISECONDS);
     }
   }
 
@@ -49,28 +53,44 @@ final class Console implements StartupReporter, AutoCloseable {
 
   @Override
   public synchronized Step begin(String what) {
-    current = new TerminalStep(what);
-    return current;
+    TerminalStep step = new TerminalStep(what);
+    running.add(step);
+    return step;
   }
 
   synchronized void line(String text) {
+    erase();
     out.println(text);
     out.flush();
   }
 
-  private synchronized void drawCurrent() {
-    if (current != null) {
-      current.draw();
+  private synchronized void draw() {
+    List<TerminalStep> slow =
+        running.stream().filter(step -> step.elapsedMillis() >= BAR_AFTER_MILLIS).toList();
+    if (slow.isEmpty()) {
+      return;
+    }
+    String text =
+        slow.size() == 1
+            ? slow.get(0).bar()
+            : String.join("   ", slow.stream().map(TerminalStep::words).toList());
+    out.print("\r\033[K  " + text);
+    out.flush();
+    drawn = true;
+  }
+
+  private synchronized void erase() {
+    if (drawn) {
+      out.print("\r\033[K");
+      drawn = false;
     }
   }
 
   @Override
   public synchronized void close() {
     redraw.shutdownNow();
-    if (current != null) {
-      current.erase();
-      current = null;
-    }
+    running.clear();
+    erase();
   }
 
   private final class TerminalStep implements Step {
@@ -78,7 +98,6 @@ final class Console implements StartupReporter, AutoCloseable {
     private final long startedNanos = System.nanoTime();
     private long done;
     private long total;
-    private boolean drawn;
 
     TerminalStep(String what) {
       this.what = what;
@@ -95,10 +114,7 @@ final class Console implements StartupReporter, AutoCloseable {
     @Override
     public void done(String detail) {
       synchronized (Console.this) {
-        erase();
-        if (current == this) {
-          current = null;
-        }
+        running.remove(this);
         line(
             String.format(
                 Locale.ROOT,
@@ -113,31 +129,27 @@ final class Console implements StartupReporter, AutoCloseable {
       return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedNanos);
     }
 
-    private void draw() {
-      if (elapsedMillis() < BAR_AFTER_MILLIS) {
-        return;
-      }
-      StringBuilder text = new StringBuilder(String.format(Locale.ROOT, "\r\033[K  %-24s ", what));
+    private String bar() {
+      StringBuilder text = new StringBuilder(String.format(Locale.ROOT, "%-24s ", what));
       if (total > 0) {
         int filled = (int) Math.min(BAR_WIDTH_CHARS, done * BAR_WIDTH_CHARS / total);
         text.append("[").append("#".repeat(filled)).append("·".repeat(BAR_WIDTH_CHARS - filled));
-        text.append(String.format(Locale.ROOT, "] %3d %%", Math.min(100, done * 100 / total)));
+        text.append(String.format(Locale.ROOT, "] %3d %%", percent()));
       } else {
         int at = (int) (elapsedMillis() / REDRAW_MILLIS % BAR_WIDTH_CHARS);
         text.append("[").append("·".repeat(at)).append("#");
         text.append("·".repeat(BAR_WIDTH_CHARS - at - 1)).append("]");
       }
-      text.append(String.format(Locale.ROOT, "  %d s", elapsedMillis() / 1000));
-      out.print(text);
-      out.flush();
-      drawn = true;
+      return text.append("  ").append(elapsedMillis() / 1000).append(" s").toString();
     }
 
-    private void erase() {
-      if (drawn) {
-        out.print("\r\033[K");
-        drawn = false;
-      }
+    private String words() {
+      String part = total > 0 ? percent() + " %, " : "";
+      return what + ": " + part + elapsedMillis() / 1000 + " s";
+    }
+
+    private long percent() {
+      return Math.min(100, done * 100 / total);
     }
   }
 }

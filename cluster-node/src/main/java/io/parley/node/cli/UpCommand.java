@@ -2,9 +2,11 @@ package io.parley.node.cli;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigUtil;
+import io.parley.node.DataFolder;
+import io.parley.node.JournalListener;
 import io.parley.node.Node;
 import io.parley.node.NodeConfig;
-import io.parley.node.NodeSettings;
+import io.parley.node.NodePlan;
 import io.parley.node.StartupException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -16,7 +18,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -74,20 +75,13 @@ final class UpCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     long startedNanos = System.nanoTime();
     Config config = NodeConfig.load(Optional.ofNullable(configFile), overrides());
-    logTo(NodeSettings.from(config).data().resolve("log"));
+    NodePlan plan = NodePlan.of(config);
+    DataFolder folder = DataFolder.claim(plan.node().data());
+    logTo(folder.path().resolve("log"));
 
-    AtomicBoolean lost = new AtomicBoolean();
     Node node;
     try (Console console = Console.standardError()) {
-      node =
-          Node.start(
-              config,
-              console,
-              reason -> {
-                lost.set(true);
-                System.err.println("parley: the journal is lost: " + reason);
-                new Thread(() -> System.exit(1), "exit").start();
-              });
+      node = Node.start(plan, folder, console, new StopWithJournal());
       console.line(ready(node, System.nanoTime() - startedNanos));
     }
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(node), "stop"));
@@ -96,9 +90,25 @@ final class UpCommand implements Callable<Integer> {
     return 1;
   }
 
+  private static final class StopWithJournal implements JournalListener {
+    @Override
+    public void gone(String reason) {
+      System.err.println("parley: the journal is lost: " + reason);
+      new Thread(() -> System.exit(1), "exit").start();
+    }
+
+    @Override
+    public void taken(String reason) {
+      System.err.println("parley: stopped: " + reason);
+      // an end in order would still write
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
   private static void stop(Node node) {
     System.err.println("parley: stopping");
     node.close();
+    ClassArchive.writeIfMissing();
     System.err.println("parley: stopped");
   }
 

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
+import java.util.Optional;
 import org.apache.cassandra.service.CassandraDaemon;
 
 /**
@@ -19,7 +20,8 @@ import org.apache.cassandra.service.CassandraDaemon;
  *
  * <p>The parent talks to it by its life: the child stops when its standard input ends, which also
  * happens when the parent is killed. It answers on standard output, one line for each event, each
- * with the prefix {@link #PREFIX}: {@code ready}, {@code failed <reason>}.
+ * with the prefix {@link #PREFIX}: {@code ready}, {@code failed <reason>}. A byte on standard input
+ * before its end says that the parent stops in order and has the time for an archive of classes.
  */
 public final class CassandraChild {
   /** How the lines for the parent begin; anything else on the output is for people. */
@@ -37,6 +39,8 @@ public final class CassandraChild {
   private static final PrintStream PARENT =
       new PrintStream(System.out, true, StandardCharsets.UTF_8);
 
+  private static volatile boolean ready;
+
   private CassandraChild() {}
 
   /** Runs until standard input ends or the process is told to terminate. */
@@ -48,11 +52,12 @@ public final class CassandraChild {
     } catch (IllegalArgumentException e) {
       throw fail(EXIT_FAILED, e.getMessage());
     }
-    stopWithStandardInput();
+    stopWithStandardInput(options.classArchive());
     try {
       Files.createDirectories(options.data());
       DataFolderLock lock = DataFolderLock.take(options.data(), options.lockWaitMillis());
       run(options);
+      ready = true;
       PARENT.println(PREFIX + "ready");
       if (!lock.isHeld()) {
         throw new IOException("lost the lock of " + options.data());
@@ -102,17 +107,21 @@ public final class CassandraChild {
     }
   }
 
-  private static void stopWithStandardInput() {
+  private static void stopWithStandardInput(Optional<Path> classArchive) {
     InputStream in = System.in;
     Thread watcher =
         new Thread(
             () -> {
+              boolean inOrder = false;
               try {
                 while (in.read() >= 0) {
-                  // the parent says nothing; only the end counts
+                  inOrder = true;
                 }
               } catch (IOException e) {
                 // a broken pipe is an end as well
+              }
+              if (inOrder && ready) {
+                classArchive.ifPresent(ClassArchive::write);
               }
               haltIfDrainHangs();
               System.exit(0);

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What the parent tells the child on its command line.
@@ -13,9 +14,15 @@ import java.util.Map;
  * @param storagePort loopback port for Cassandra's own protocol; nobody connects, but it is bound
  * @param durability what an acknowledged write survives
  * @param lockWaitMillis how long to wait for a previous owner of the folder that is on its way out
+ * @param classArchive where to write the archive of classes when the parent stops in order
  */
 record ChildOptions(
-    Path data, int cqlPort, int storagePort, Durability durability, long lockWaitMillis) {
+    Path data,
+    int cqlPort,
+    int storagePort,
+    Durability durability,
+    long lockWaitMillis,
+    Optional<Path> classArchive) {
 
   /** The names are those of the key {@code parley.journal.embedded.durability}. */
   enum Durability {
@@ -46,7 +53,8 @@ record ChildOptions(
             port(values, "cql-port"),
             port(values, "storage-port"),
             durability(take(values, "durability")),
-            Long.parseLong(take(values, "lock-wait-millis")));
+            Long.parseLong(take(values, "lock-wait-millis")),
+            Optional.ofNullable(values.remove("class-archive")).map(Path::of));
     if (!values.isEmpty()) {
       throw new IllegalArgumentException("unknown arguments " + values.keySet());
     }

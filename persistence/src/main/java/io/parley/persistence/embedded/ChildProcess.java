@@ -5,11 +5,13 @@ import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -17,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongConsumer;
+import java.util.stream.Stream;
 
 /** One run of the child: from its start to its exit. */
 final class ChildProcess {
@@ -46,10 +49,14 @@ final class ChildProcess {
     Path tmp = Files.createDirectories(data.resolve("tmp"));
     Path log = Files.createDirectories(data.resolve("logs")).resolve("cassandra.log");
     long heapMebibytes = settings.heapBytes() >> 20;
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "@" + lib.resolve("jvm.options"),
+    List<Path> jars = jars(lib);
+    ClassArchive archive = ClassArchive.of(settings.classArchives(), lib, jars);
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("@" + lib.resolve("jvm.options"));
+    command.addAll(archive.jvmOptions());
+    command.addAll(
+        List.of(
             "-Xms" + heapMebibytes + "m",
             "-Xmx" + heapMebibytes + "m",
             "-XX:ActiveProcessorCount="
@@ -58,7 +65,7 @@ final class ChildProcess {
             "-Djava.io.tmpdir=" + tmp,
             "-Dparley.cassandra.log=" + log,
             "-cp",
-            lib + File.separator + "*",
+            String.join(File.pathSeparator, jars.stream().map(Path::toString).toList()),
             MAIN_CLASS,
             "--data",
             data.toString(),
@@ -69,12 +76,21 @@ final class ChildProcess {
             "--durability",
             settings.durability(),
             "--lock-wait-millis",
-            Long.toString(PREVIOUS_OWNER_WAIT.toMillis()));
+            Long.toString(PREVIOUS_OWNER_WAIT.toMillis())));
+    command.addAll(archive.childOptions());
+    ProcessBuilder builder = new ProcessBuilder(command);
     // the parent's own flags are not meant for the child
     builder.environment().remove("JAVA_TOOL_OPTIONS");
     builder.environment().remove("JDK_JAVA_OPTIONS");
     return new ChildProcess(
         builder.directory(data.toFile()).redirectErrorStream(true).start(), log);
+  }
+
+  /** In a fixed order: an archive of classes fits only the class path that it was made with. */
+  private static List<Path> jars(Path lib) throws IOException {
+    try (Stream<Path> files = Files.list(lib)) {
+      return files.filter(file -> file.toString().endsWith(".jar")).sorted().toList();
+    }
   }
 
   /**
@@ -124,12 +140,12 @@ final class ChildProcess {
   }
 
   /**
-   * Asks the child to stop by closing its input, and ends it by force if that takes too long.
+   * Asks the child to stop in order, by a byte and the end of its input, and ends it by force if that takes too long.
    * Acknowledged writes are in its commit log either way.
    */
   void stop(Duration timeout) throws InterruptedException {
-    try {
-      process.getOutputStream().close();
+    try (OutputStream in = process.getOutputStream()) {
+      in.write('.');
     } catch (IOException e) {
       // it is gone already
     }

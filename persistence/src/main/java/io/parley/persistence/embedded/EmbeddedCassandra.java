@@ -20,6 +20,7 @@ import org.slf4j.LoggerFactory;
 public final class EmbeddedCassandra implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EmbeddedCassandra.class);
   private static final int PORT_TRIES = 5;
+  private static final Duration STOP_UNREADY_TIMEOUT = Duration.ofSeconds(3);
   private static final Duration HEALTHY_AFTER = Duration.ofMinutes(1);
 
   private final EmbeddedSettings settings;
@@ -72,7 +73,8 @@ public final class EmbeddedCassandra implements AutoCloseable {
           }
           throw e;
         } catch (InterruptedException e) {
-          child.stop(settings.stopTimeout());
+          // it has acknowledged nothing yet
+          child.stop(STOP_UNREADY_TIMEOUT);
           throw e;
         }
         EmbeddedCassandra started =
@@ -86,6 +88,22 @@ public final class EmbeddedCassandra implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new JournalException("interrupted while the embedded Cassandra was starting", e);
+    }
+  }
+
+  /**
+   * Tells early what would keep the child from starting.
+   *
+   * @param data as for {@link #start}; created if missing
+   * @throws JournalException one line: no space, or class path not found
+   */
+  public static void check(EmbeddedSettings settings, Path data) {
+    Path unused = lib(settings);
+    try {
+      prepare(settings, data.toAbsolutePath().normalize());
+    } catch (IOException e) {
+      throw new JournalException(
+          "the embedded Cassandra cannot be started in " + data + ": " + e.getMessage(), e);
     }
   }
 

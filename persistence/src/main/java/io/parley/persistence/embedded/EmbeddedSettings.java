@@ -12,9 +12,11 @@ import java.util.Optional;
  * reference.conf.
  *
  * @param lib folder with the child's jars; empty: not known, so that nothing can be started
+ * @param classArchives folder for archives of the child's classes
  */
 public record EmbeddedSettings(
     Optional<Path> lib,
+    Path classArchives,
     long heapBytes,
     int processors,
     String durability,
@@ -62,6 +64,7 @@ public record EmbeddedSettings(
           Optional.of(lib.isBlank() ? System.getProperty(LIB_PROPERTY, "") : lib)
               .filter(folder -> !folder.isBlank())
               .map(Path::of),
+          classArchives(in.getString("class-archives")),
           in.getBytes("heap"),
           in.getInt("processors"),
           in.getString("durability"),
@@ -74,6 +77,18 @@ public record EmbeddedSettings(
     } catch (ConfigException e) {
       throw new IllegalArgumentException("bad value below " + PATH + " " + e.getMessage(), e);
     }
+  }
+
+  private static Path classArchives(String folder) {
+    if (!folder.isBlank()) {
+      return Path.of(folder);
+    }
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path cache =
+        xdg == null || xdg.isEmpty()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
+    return cache.resolve("parley").resolve("class-archives");
   }
 
   private static boolean isPositive(Duration duration) {

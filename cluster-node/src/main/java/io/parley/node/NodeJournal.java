@@ -1,0 +1,114 @@
+package io.parley.node;
+
+import io.parley.persistence.JournalEndpoint;
+import io.parley.persistence.JournalException;
+import io.parley.persistence.JournalSchema;
+import io.parley.persistence.JournalSettings;
+import io.parley.persistence.KeyspaceLease;
+import io.parley.persistence.embedded.EmbeddedCassandra;
+import io.parley.persistence.embedded.EmbeddedCassandraListener;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The node's journal, ready for the actor system: the embedded Cassandra, or the external cluster
+ * whose keyspace this node's cluster owns.
+ */
+final class NodeJournal implements AutoCloseable {
+  private static final Duration SCHEMA_PATIENCE = Duration.ofSeconds(60);
+  private static final long USUAL_START_SECONDS = 20;
+
+  private final JournalEndpoint endpoint;
+  private final Optional<EmbeddedCassandra> child;
+  private final Optional<KeyspaceLease> lease;
+
+  private NodeJournal(
+      JournalEndpoint endpoint, Optional<EmbeddedCassandra> child, Optional<KeyspaceLease> lease) {
+    this.endpoint = endpoint;
+    this.child = child;
+    this.lease = lease;
+  }
+
+  /**
+   * Starts or reaches Cassandra, and makes sure of the tables. An interrupt ends it.
+   *
+   * @throws JournalException one line; nothing is left running
+   */
+  static NodeJournal start(
+      NodePlan plan, DataFolder data, StartupReporter reporter, JournalListener listener) {
+    JournalSettings settings = plan.journal();
+    return settings.isEmbedded()
+        ? embedded(settings, data, reporter, listener)
+        : external(plan, data, reporter, listener);
+  }
+
+  private static NodeJournal embedded(
+      JournalSettings settings,
+      DataFolder data,
+      StartupReporter reporter,
+      JournalListener listener) {
+    StartupReporter.Step step = reporter.begin("journal (Cassandra)");
+    long patience = settings.embedded().startTimeout().toSeconds();
+    EmbeddedCassandra child =
+        EmbeddedCassandra.start(
+            settings.embedded(),
+            data.path().resolve("cassandra"),
+            new EmbeddedCassandraListener() {
+              @Override
+              public void starting(long seconds) {
+                step.progress(seconds, Math.min(patience, USUAL_START_SECONDS));
+              }
+
+              @Override
+              public void gaveUp(String reason) {
+                listener.gone(reason);
+              }
+            });
+    step.done("process " + child.pid());
+    try {
+      ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
+      return new NodeJournal(child.endpoint(), Optional.of(child), Optional.empty());
+    } catch (RuntimeException e) {
+      child.close();
+      throw e;
+    }
+  }
+
+  private static NodeJournal external(
+      NodePlan plan, DataFolder data, StartupReporter reporter, JournalListener listener) {
+    JournalSettings settings = plan.journal();
+    JournalEndpoint endpoint = settings.external().orElseThrow();
+    ensureSchema(settings, endpoint, reporter, settings.startTimeout());
+    if (!plan.node().roles().contains("session")) {
+      return new NodeJournal(endpoint, Optional.empty(), Optional.empty());
+    }
+    KeyspaceLease.Holder holder = new KeyspaceLease.Holder(plan.node().clusterName(), data.id());
+    KeyspaceLease lease =
+        KeyspaceLease.take(settings, endpoint, holder, SCHEMA_PATIENCE, listener::taken);
+    return new NodeJournal(endpoint, Optional.empty(), Optional.of(lease));
+  }
+
+  private static void ensureSchema(
+      JournalSettings settings,
+      JournalEndpoint endpoint,
+      StartupReporter reporter,
+      Duration patience) {
+    StartupReporter.Step step = reporter.begin("journal's schema");
+    JournalSchema.ensure(settings, endpoint, patience);
+    if (Thread.interrupted()) {
+      throw new JournalException("interrupted while the journal was starting");
+    }
+    step.done(settings.isEmbedded() ? "" : String.join(", ", endpoint.contactPoints()));
+  }
+
+  JournalEndpoint endpoint() {
+    return endpoint;
+  }
+
+  /** Nothing may write any more when it is called. */
+  @Override
+  public void close() {
+    lease.ifPresent(KeyspaceLease::close);
+    child.ifPresent(EmbeddedCassandra::close);
+  }
+}

@@ -1,0 +1,48 @@
+package io.parley.node;
+
+import com.typesafe.config.Config;
+import io.parley.node.http.HttpSettings;
+import io.parley.persistence.JournalSettings;
+import io.parley.routing.RoutingSettings;
+import io.parley.sessions.SessionSettings;
+import io.parley.workers.WorkerSettings;
+import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.engine.EngineSettings;
+
+/**
+ * A node's whole configuration, checked: every module's settings, whether this node's roles need
+ * them or not, so that a bad value is told before anything has been touched.
+ */
+public record NodePlan(
+    Config config,
+    NodeSettings node,
+    HttpSettings http,
+    JournalSettings journal,
+    SessionSettings session,
+    RoutingSettings routing,
+    WorkerSettings worker,
+    BatcherSettings batcher,
+    EngineSettings engine) {
+
+  /**
+   * Reads and checks everything.
+   *
+   * @throws StartupException naming the key that is wrong and what it allows
+   */
+  public static NodePlan of(Config config) {
+    try {
+      return new NodePlan(
+          config,
+          NodeSettings.from(config),
+          HttpSettings.of(config),
+          JournalSettings.from(config),
+          SessionSettings.from(config),
+          RoutingSettings.from(config),
+          WorkerSettings.from(config),
+          BatcherSettings.from(config),
+          EngineSettings.from(config));
+    } catch (IllegalArgumentException e) {
+      throw new StartupException(e.getMessage(), e);
+    }
+  }
+}
