@@ -89,8 +89,7 @@ public final class DataFolder implements AutoCloseable {
     UUID id = UUID.randomUUID();
     Path fresh = file.resolveSibling(ID_FILE + ".new");
     Files.writeString(fresh, id + "\n");
-    Files.move(
-        fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     return id;
   }
 

@@ -23,7 +23,6 @@ import io.parley.workers.text.GgufTokenizer;
 import io.parley.workers.text.JinjaChatTemplate;
 import io.parley.workers.text.TokenizerException;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
@@ -37,63 +36,75 @@ import org.slf4j.LoggerFactory;
 final class LoadedModel implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(LoadedModel.class);
 
+  private final String spec;
   private final StoredModel stored;
   private final EngineSettings engineSettings;
   private final BatcherSettings batcherSettings;
   private final AtomicReference<Replica> first = new AtomicReference<>();
 
-  private LoadedModel(StoredModel stored, Config config) {
+  private LoadedModel(String spec, StoredModel stored, Config config) {
+    this.spec = spec;
     this.stored = stored;
     this.engineSettings = EngineSettings.from(config);
     this.batcherSettings = BatcherSettings.from(config);
   }
 
   /**
-   * Fetches the model if the store lacks it, and loads it.
+   * Finds the model, and fetches it if the store lacks it.
    *
    * @param spec a name, {@code name@version}, a file or a source
-   * @throws StartupException when it cannot be fetched, is damaged, or is not for this engine
+   * @throws StartupException when it cannot be fetched or is damaged
    */
-  static LoadedModel load(String spec, Config config, StartupReporter reporter) {
+  static LoadedModel obtain(String spec, Config config, StartupReporter reporter) {
+    StartupReporter.Step step = reporter.begin("model");
     try {
-      Path cache = EngineSettings.from(config).cacheFolder();
-      StoredModel stored = obtain(ModelStore.in(cache), spec, reporter);
-      LoadedModel model = new LoadedModel(stored, config);
-      StartupReporter.Step step = reporter.begin("engine");
-      Replica replica = model.open((part, done, total) -> step.progress(done, total));
-      model.first.set(replica);
-      step.done(model.id() + ", " + replica.variant() + ", " + replica.slots() + " slots");
-      return model;
+      StoredModel stored =
+          ModelStore.in(EngineSettings.from(config).cacheFolder())
+              .obtain(
+                  spec,
+                  new ProgressListener() {
+                    @Override
+                    public void step(String what) {
+                      log.info("Model {}: {}", spec, what);
+                    }
+
+                    @Override
+                    public void bytes(long done, long total) {
+                      step.progress(done, total);
+                    }
+                  });
+      step.done(stored.manifest().id().toString());
+      return new LoadedModel(spec, stored, config);
     } catch (ModelStoreException e) {
       throw new StartupException(e.getMessage(), e);
+    } catch (GgufException | UnsupportedModelException | UncheckedIOException e) {
+      throw unusable(spec, e);
+    }
+  }
+
+  /**
+   * Makes the first replica.
+   *
+   * @throws StartupException when the model is damaged or not for this engine
+   */
+  void load(StartupReporter reporter) {
+    try {
+      StartupReporter.Step step = reporter.begin("engine");
+      Replica replica = open((part, done, total) -> step.progress(done, total));
+      first.set(replica);
+      step.done(id() + ", " + replica.variant() + ", " + replica.slots() + " slots");
     } catch (GgufException
         | UnsupportedModelException
         | TokenizerException
         | ChatTemplateException
         | UncheckedIOException
         | EngineException e) {
-      throw new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
+      throw unusable(spec, e);
     }
   }
 
-  private static StoredModel obtain(ModelStore store, String spec, StartupReporter reporter) {
-    StartupReporter.Step step = reporter.begin("model");
-    StoredModel stored =
-        store.obtain(
-            spec,
-            new ProgressListener() {
-              @Override
-              public void step(String what) {
-                log.info("Model {}: {}", spec, what);
-              }
-
-              @Override
-              public void bytes(long done, long total) {
-                step.progress(done, total);
-              }
-            });
-    step.done(stored.manifest().id().toString());
-    return stored;
+  private static StartupException unusable(String spec, RuntimeException e) {
+    return new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
   }
 
   ModelId id() {

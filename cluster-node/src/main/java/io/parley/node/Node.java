@@ -41,9 +41,9 @@ import java.util.function.BooleanSupplier;
 
 /**
  * A running node. Starts what its roles ask for, each part when what it needs is there: models
- * beside the journal and its schema, actor system, sessions, workers, and the HTTP edge last, so that an open port
- * means a node that can serve. Stops in the reverse order; the journal outlives everything that
- * writes to it.
+ * beside the journal and its schema, actor system, sessions, workers, and the HTTP edge last, so
+ * that an open port means a node that can serve. Stops in the reverse order; the journal outlives
+ * everything that writes to it.
  */
 public final class Node implements AutoCloseable {
   private static final Duration START_PATIENCE = Duration.ofSeconds(60);
@@ -86,12 +86,19 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
+    // before anything has been started or written: here most bad starts end
+    List<LoadedModel> obtained =
+        has("worker")
+            ? plan.node().models().stream()
+                .map(model -> LoadedModel.obtain(model, plan.config(), reporter))
+                .toList()
+            : List.of();
     // neither needs the other, and both take seconds
     journal =
         Optional.of(
             Starting.inBackground(
                 "journal", () -> NodeJournal.start(plan, data, reporter, listener)));
-    models = Optional.of(Starting.inBackground("models", this::loadModels));
+    models = Optional.of(Starting.inBackground("models", () -> load(obtained)));
     Starting.awaitBoth(journal.get(), models.get());
     ActorSystem<Void> actors = startActors(journal.get().result().endpoint());
     SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors));
@@ -119,19 +126,14 @@ public final class Node implements AutoCloseable {
     }
   }
 
-  private List<LoadedModel> loadModels() {
-    List<LoadedModel> loaded = new ArrayList<>();
-    if (has("worker")) {
-      try {
-        for (String model : plan.node().models()) {
-          loaded.add(LoadedModel.load(model, plan.config(), reporter));
-        }
-      } catch (RuntimeException e) {
-        loaded.forEach(LoadedModel::close);
-        throw e;
-      }
+  private List<LoadedModel> load(List<LoadedModel> obtained) {
+    try {
+      obtained.forEach(model -> model.load(reporter));
+      return obtained;
+    } catch (RuntimeException e) {
+      obtained.forEach(LoadedModel::close);
+      throw e;
     }
-    return loaded;
   }
 
   private static void requireFree(HttpSettings settings) {

@@ -141,7 +141,9 @@ public final class KeyspaceLease implements AutoCloseable {
       // it has expired or changed in between
     }
     throw new JournalException(
-        "the keyspace " + settings.schema().keyspace() + " changes hands all the time; start again");
+        "the keyspace "
+            + settings.schema().keyspace()
+            + " changes hands all the time; start again");
   }
 
   private static SimpleStatement replace(JournalSettings settings, String from, String to) {

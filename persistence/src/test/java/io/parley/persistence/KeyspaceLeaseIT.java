@@ -107,29 +107,27 @@ class KeyspaceLeaseIT {
 
   @Test
   void aCassandraThatIsAwayForTheWholeTimeIsALoss(@TempDir Path folder) {
-    try (RunningCassandra another = RunningCassandra.start(folder).withSchema()) {
-      JournalSettings settings = external(another, "4s");
-      KeyspaceLease lease =
+    RunningCassandra another = RunningCassandra.start(folder);
+    KeyspaceLease lease;
+    try (another) {
+      lease =
           KeyspaceLease.take(
-              settings, another.process().endpoint(), ONE, PATIENCE, losses::add);
-      try {
-        another.close();
-        await().atMost(PATIENCE).until(() -> !losses.isEmpty());
-        assertThat(losses).hasSize(1);
-        assertThat(losses.get(0)).contains("could not be renewed for 4 s");
-      } finally {
-        lease.close();
-      }
+              external(another.withSchema(), "4s"),
+              another.process().endpoint(),
+              ONE,
+              PATIENCE,
+              losses::add);
+    }
+    try (lease) {
+      await().atMost(PATIENCE).until(() -> !losses.isEmpty());
+      assertThat(losses).hasSize(1);
+      assertThat(losses.get(0)).contains("could not be renewed for 4 s");
     }
   }
 
   private KeyspaceLease take(Holder holder, String ttl) {
     return KeyspaceLease.take(
-        external(cassandra, ttl),
-        cassandra.process().endpoint(),
-        holder,
-        PATIENCE,
-        losses::add);
+        external(cassandra, ttl), cassandra.process().endpoint(), holder, PATIENCE, losses::add);
   }
 
   private static JournalSettings external(RunningCassandra cassandra, String ttl) {

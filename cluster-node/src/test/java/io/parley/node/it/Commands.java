@@ -8,12 +8,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Runs a program to its end. */
 final class Commands {
+  static final Path NO_INPUT = Path.of("/dev/null");
+
   private Commands() {}
 
   /**
@@ -33,21 +36,34 @@ final class Commands {
 
   /** Runs the launcher. */
   static Result parley(Duration limit, String... arguments) {
+    return parley(limit, Map.of(), NO_INPUT, arguments);
+  }
+
+  /** Runs the launcher with further environment variables and a file as its standard input. */
+  static Result parley(
+      Duration limit, Map<String, String> environment, Path input, String... arguments) {
     List<String> command = new ArrayList<>();
     command.add(NodeProcess.root().resolve("parley").toString());
     command.addAll(List.of(arguments));
-    return run(limit, Map.of("PARLEY_NO_BUILD", "1"), command);
+    Map<String, String> whole = new HashMap<>(environment);
+    whole.put("PARLEY_NO_BUILD", "1");
+    return run(limit, whole, input, command);
   }
 
   /** Runs a program; one that takes longer than the limit is killed, and the test fails. */
   static Result run(Duration limit, Map<String, String> environment, List<String> command) {
+    return run(limit, environment, NO_INPUT, command);
+  }
+
+  private static Result run(
+      Duration limit, Map<String, String> environment, Path input, List<String> command) {
     try {
       Path out = Files.createTempFile("parley-it", ".out");
       Path err = Files.createTempFile("parley-it", ".err");
       try {
         ProcessBuilder builder =
             new ProcessBuilder(command)
-                .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectInput(input.toFile())
                 .redirectOutput(out.toFile())
                 .redirectError(err.toFile());
         builder.environment().putAll(environment);

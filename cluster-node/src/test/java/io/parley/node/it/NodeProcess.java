@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -123,6 +124,14 @@ final class NodeProcess implements AutoCloseable {
     awaitEnd();
   }
 
+  /** SIGINT, as Ctrl-C sends it, and waits for an end in order. */
+  void interrupt() {
+    Commands.run(
+            Duration.ofSeconds(30), Map.of(), List.of("kill", "-INT", Long.toString(process.pid())))
+        .success();
+    awaitEnd();
+  }
+
   /** Waits for the end of a node that was told to stop. */
   void awaitEnd() {
     try {
@@ -146,6 +155,10 @@ final class NodeProcess implements AutoCloseable {
 
   long pid() {
     return process.pid();
+  }
+
+  Path data() {
+    return data;
   }
 
   int port() {

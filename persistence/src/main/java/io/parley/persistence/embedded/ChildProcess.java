@@ -140,8 +140,8 @@ final class ChildProcess {
   }
 
   /**
-   * Asks the child to stop in order, by a byte and the end of its input, and ends it by force if that takes too long.
-   * Acknowledged writes are in its commit log either way.
+   * Asks the child to stop in order, by a byte and the end of its input, and ends it by force if
+   * that takes too long. Acknowledged writes are in its commit log either way.
    */
   void stop(Duration timeout) throws InterruptedException {
     try (OutputStream in = process.getOutputStream()) {
