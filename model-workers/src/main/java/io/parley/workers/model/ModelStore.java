@@ -61,16 +61,6 @@ public final class ModelStore {
     return new ModelStore(cache, Catalogue.builtIn(), "python3", hub, Clock.systemUTC());
   }
 
-  /** The project's cache folder: {@code parley} in XDG_CACHE_HOME, else in {@code ~/.cache}. */
-  public static Path defaultCache() {
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path base =
-        xdg == null || xdg.isBlank()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(xdg);
-    return base.resolve("parley");
-  }
-
   public Catalogue catalogue() {
     return catalogue;
   }
