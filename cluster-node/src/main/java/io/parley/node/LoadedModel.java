@@ -14,6 +14,7 @@ import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.model.ModelManifest;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
+import io.parley.workers.model.ModelSupport;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.replica.EngineReplica;
@@ -126,6 +127,7 @@ final class LoadedModel implements AutoCloseable {
     GgufTokenizer tokenizer;
     JinjaChatTemplate template;
     try (GgufFile gguf = GgufFile.open(stored.file())) {
+      ModelSupport.check(gguf);
       tokenizer = GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder());
       template = JinjaChatTemplate.of(gguf.metadata());
     }

@@ -49,6 +49,16 @@ class ArchitectureTest {
   static final ArchRule tensorFlowStaysInItsEngine =
       only("io.parley.workers.engine.tensorflow..").uses("org.tensorflow..", "ai.djl.tensorflow..");
 
+  /** So that a model can be refused before a native library is unpacked. */
+  @ArchTest
+  static final ArchRule theModelStoreNeedsNoNativeLibrary =
+      noClasses()
+          .that()
+          .resideInAPackage("io.parley.workers.model..")
+          .should()
+          .transitivelyDependOnClassesThat()
+          .resideInAnyPackage("org.tensorflow..", "ai.djl..");
+
   @ArchTest
   static final ArchRule theDriverStaysInPersistence =
       only("io.parley.persistence..").uses("com.datastax..", "akka.persistence.cassandra..");

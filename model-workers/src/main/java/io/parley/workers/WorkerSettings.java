@@ -1,9 +1,8 @@
 package io.parley.workers;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException;
+import io.parley.routing.SettingsSection;
 import java.time.Duration;
-import java.util.function.Function;
 
 /**
  * {@code parley.worker} of the configuration; the keys are explained in {@code reference.conf}.
@@ -32,19 +31,21 @@ public record WorkerSettings(
     Duration restartMin,
     Duration restartMax,
     Duration leaveTimeout) {
+  private static final SettingsSection SECTION = new SettingsSection("parley.worker");
 
   public WorkerSettings {
-    requirePositive("group-interval", groupInterval);
-    requireBetween("group-tokens-max", groupTokensMax, 1, 10_000);
-    requirePositive("resend-min", resendMin);
-    requireAtLeast("resend-max", resendMax, "resend-min", resendMin);
-    requireAtLeast("unacknowledged-timeout", unacknowledgedTimeout, "resend-min", resendMin);
-    requireBetween("unacknowledged-max", unacknowledgedMax, 1, 100_000);
-    requirePositive("load-report-interval", loadReportInterval);
-    requirePositive("open-timeout", openTimeout);
-    requirePositive("restart-min", restartMin);
-    requireAtLeast("restart-max", restartMax, "restart-min", restartMin);
-    requirePositive("leave-timeout", leaveTimeout);
+    SECTION.requirePositive("group-interval", groupInterval);
+    SECTION.requireBetween("group-tokens-max", groupTokensMax, 1, 10_000);
+    SECTION.requirePositive("resend-min", resendMin);
+    SECTION.requireAtLeast("resend-max", resendMax, "resend-min", resendMin);
+    SECTION.requireAtLeast(
+        "unacknowledged-timeout", unacknowledgedTimeout, "resend-min", resendMin);
+    SECTION.requireBetween("unacknowledged-max", unacknowledgedMax, 1, 100_000);
+    SECTION.requirePositive("load-report-interval", loadReportInterval);
+    SECTION.requirePositive("open-timeout", openTimeout);
+    SECTION.requirePositive("restart-min", restartMin);
+    SECTION.requireAtLeast("restart-max", restartMax, "restart-min", restartMin);
+    SECTION.requirePositive("leave-timeout", leaveTimeout);
   }
 
   /**
@@ -54,49 +55,17 @@ public record WorkerSettings(
    * @throws IllegalArgumentException naming the key and what it allows
    */
   public static WorkerSettings from(Config root) {
-    Config config = root.getConfig("parley.worker");
     return new WorkerSettings(
-        read("group-interval", "a duration", config::getDuration),
-        read("group-tokens-max", "a whole number", config::getInt),
-        read("resend-min", "a duration", config::getDuration),
-        read("resend-max", "a duration", config::getDuration),
-        read("unacknowledged-timeout", "a duration", config::getDuration),
-        read("unacknowledged-max", "a whole number", config::getInt),
-        read("load-report-interval", "a duration", config::getDuration),
-        read("open-timeout", "a duration", config::getDuration),
-        read("restart-min", "a duration", config::getDuration),
-        read("restart-max", "a duration", config::getDuration),
-        read("leave-timeout", "a duration", config::getDuration));
-  }
-
-  private static <T> T read(String key, String allowed, Function<String, T> getter) {
-    try {
-      return getter.apply(key);
-    } catch (ConfigException e) {
-      throw new IllegalArgumentException("parley.worker." + key + " must be " + allowed, e);
-    }
-  }
-
-  private static void requireBetween(String key, int value, int min, int max) {
-    if (value < min || value > max) {
-      throw bad(key, "between " + min + " and " + max, value);
-    }
-  }
-
-  private static void requirePositive(String key, Duration value) {
-    if (value.isNegative() || value.isZero()) {
-      throw bad(key, "a duration above 0", value);
-    }
-  }
-
-  private static void requireAtLeast(String key, Duration value, String other, Duration least) {
-    if (value.compareTo(least) < 0) {
-      throw bad(key, "a duration of at least " + other, value);
-    }
-  }
-
-  private static IllegalArgumentException bad(String key, String allowed, Object value) {
-    return new IllegalArgumentException(
-        "parley.worker." + key + " must be " + allowed + ", not " + value);
+        SECTION.duration(root, "group-interval"),
+        SECTION.integer(root, "group-tokens-max"),
+        SECTION.duration(root, "resend-min"),
+        SECTION.duration(root, "resend-max"),
+        SECTION.duration(root, "unacknowledged-timeout"),
+        SECTION.integer(root, "unacknowledged-max"),
+        SECTION.duration(root, "load-report-interval"),
+        SECTION.duration(root, "open-timeout"),
+        SECTION.duration(root, "restart-min"),
+        SECTION.duration(root, "restart-max"),
+        SECTION.duration(root, "leave-timeout"));
   }
 }

@@ -1,24 +1,24 @@
 package io.parley.node.bench;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.node.client.StreamedLines;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Stream;
 
 /** Plays a {@link LoadPlan}: one thread for each user, one streamed request at a time in each. */
 public final class LoadGenerator {
@@ -107,23 +107,28 @@ public final class LoadGenerator {
 
     Watch watch = new Watch(turn);
     try {
-      HttpResponse<Stream<String>> response =
-          http.send(request.build(), HttpResponse.BodyHandlers.ofLines());
-      try (Stream<String> lines = response.body()) {
+      HttpResponse<InputStream> response =
+          http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+      try (StreamedLines lines = new StreamedLines(response.body(), plan.timeout())) {
         if (response.statusCode() != 200) {
           return watch.failed("HTTP " + response.statusCode());
         }
-        return read(lines.iterator(), watch, answer);
+        return read(lines, watch, answer);
       }
+    } catch (HttpTimeoutException e) {
+      return watch.failed("timeout");
     } catch (IOException e) {
       return watch.failed(e.getClass().getSimpleName());
     }
   }
 
-  private TurnSample read(Iterator<String> lines, Watch watch, StringBuilder answer)
-      throws JsonProcessingException {
-    while (lines.hasNext()) {
-      String line = lines.next();
+  private TurnSample read(StreamedLines lines, Watch watch, StringBuilder answer)
+      throws IOException {
+    for (Optional<String> next = lines.next(); next.isPresent(); next = lines.next()) {
+      if (watch.elapsedNanos() > plan.timeout().toNanos()) {
+        return watch.failed("timeout");
+      }
+      String line = next.get();
       if (!line.startsWith("data:")) {
         continue;
       }
@@ -171,6 +176,10 @@ public final class LoadGenerator {
       lastTextNanos = now;
     }
 
+    long elapsedNanos() {
+      return System.nanoTime() - startedNanos;
+    }
+
     TurnSample ended() {
       if (firstTextNanos < 0) {
         return failed("no text");
@@ -184,12 +193,7 @@ public final class LoadGenerator {
 
     private TurnSample sample(Optional<String> error) {
       return new TurnSample(
-          turn,
-          Math.max(0, firstTextNanos),
-          List.copyOf(gapsNanos),
-          System.nanoTime() - startedNanos,
-          tokens,
-          error);
+          turn, Math.max(0, firstTextNanos), List.copyOf(gapsNanos), elapsedNanos(), tokens, error);
     }
   }
 }

@@ -4,20 +4,19 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.node.client.StreamedLines;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 
 /**
  * One user's side of a conversation. Every turn has an idempotency key, so that asking again after
@@ -42,8 +41,9 @@ public final class ChatClient {
    *
    * @param delay between two tries
    * @param attempts without any new text before giving up
+   * @param silenceMax after which a connection counts as lost; longer than the node's keep-alive
    */
-  public record RetryPolicy(Duration delay, int attempts) {}
+  public record RetryPolicy(Duration delay, int attempts, Duration silenceMax) {}
 
   /** Hears an answer as it comes. */
   public interface Listener {
@@ -110,7 +110,7 @@ public final class ChatClient {
         if (answer.isPresent()) {
           return answer.get();
         }
-      } catch (IOException | UncheckedIOException e) {
+      } catch (IOException e) {
         // told below, as for a stream that was cut
       }
       failures = turn.events > seenBefore ? 1 : failures + 1;
@@ -138,7 +138,8 @@ public final class ChatClient {
   }
 
   private HttpRequest.Builder request(String path) {
-    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(baseUrl + path));
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(baseUrl + path)).timeout(retries.silenceMax());
     apiKey.ifPresent(key -> request.header("Authorization", "Bearer " + key));
     return request;
   }
@@ -178,29 +179,29 @@ public final class ChatClient {
               .POST(HttpRequest.BodyPublishers.ofString(body));
       sessionId.ifPresent(id -> request.header("X-Parley-Session", id));
       lastEventId.ifPresent(id -> request.header("Last-Event-ID", id));
-      HttpResponse<Stream<String>> response =
-          http.send(request.build(), HttpResponse.BodyHandlers.ofLines());
-      try (Stream<String> lines = response.body()) {
+      HttpResponse<InputStream> response =
+          http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+      try (StreamedLines lines = new StreamedLines(response.body(), retries.silenceMax())) {
         if (response.statusCode() == 503) {
           return Optional.empty();
         }
         if (response.statusCode() != 200) {
-          throw refused(response.statusCode(), String.join("\n", lines.toList()));
+          throw refused(response.statusCode(), lines.rest());
         }
         String session =
             response
                 .headers()
                 .firstValue("X-Parley-Session")
                 .orElseThrow(() -> new ChatException("the server at " + baseUrl + " is no Parley"));
-        return read(lines.iterator(), session);
+        return read(lines, session);
       }
     }
 
-    private Optional<Answer> read(Iterator<String> lines, String session)
+    private Optional<Answer> read(StreamedLines lines, String session)
         throws IOException, ChatException {
       Optional<String> id = lastEventId;
-      while (lines.hasNext()) {
-        String line = lines.next();
+      for (Optional<String> next = lines.next(); next.isPresent(); next = lines.next()) {
+        String line = next.get();
         if (line.startsWith("id:")) {
           id = Optional.of(line.substring("id:".length()).strip());
         } else if (line.startsWith("data:")) {

@@ -5,14 +5,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.parley.node.bench.LoadGenerator;
 import io.parley.node.bench.LoadPlan;
 import io.parley.node.bench.LoadReport;
-import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code parley bench}. */
@@ -22,20 +21,13 @@ import picocli.CommandLine.Option;
     subcommands = {EngineBenchCommand.class},
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {
-  @Option(
-      names = "--url",
-      defaultValue = "http://127.0.0.1:8080/v1",
-      description = "Base URL, with /v1 (default: ${DEFAULT-VALUE}).")
-  private URI url;
+  @Mixin private ServerOptions server;
 
   @Option(
       names = "--model",
       defaultValue = "smollm2-135m-instruct",
       description = "Model name to send (default: ${DEFAULT-VALUE}).")
   private String model;
-
-  @Option(names = "--api-key", description = "Bearer token, where the server wants one.")
-  private String apiKey;
 
   @Option(
       names = "--users",
@@ -102,9 +94,9 @@ final class BenchCommand implements Callable<Integer> {
 
   private LoadPlan plan(int users, int turns) {
     return new LoadPlan(
-        url,
+        server.url(),
         model,
-        Optional.ofNullable(apiKey),
+        server.apiKey(),
         users,
         turns,
         maxTokens,

@@ -6,7 +6,6 @@ import io.parley.node.chat.ChatException;
 import io.parley.node.chat.SessionBook;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -19,6 +18,7 @@ import org.jline.reader.UserInterruptException;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -29,22 +29,15 @@ import picocli.CommandLine.Parameters;
     description = "Talks to a running node. A lost connection is taken up again by itself.")
 final class ChatCommand implements Callable<Integer> {
   private static final ChatClient.RetryPolicy RETRIES =
-      new ChatClient.RetryPolicy(Duration.ofSeconds(1), 120);
+      new ChatClient.RetryPolicy(Duration.ofSeconds(1), 120, Duration.ofSeconds(60));
 
-  @Option(
-      names = "--url",
-      defaultValue = "http://127.0.0.1:8080/v1",
-      description = "The node's base URL, with /v1 (default: ${DEFAULT-VALUE}).")
-  private URI url;
+  @Mixin private ServerOptions server;
 
   @Option(names = "--model", description = "Model to talk to (default: the first one served).")
   private String model;
 
   @Option(names = "--session", description = "Session to go on with (default: a new one).")
   private String session;
-
-  @Option(names = "--api-key", description = "Bearer token, where the node wants one.")
-  private String apiKey;
 
   @Parameters(
       arity = "0..*",
@@ -58,7 +51,7 @@ final class ChatCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    client = new ChatClient(url, Optional.ofNullable(apiKey), RETRIES);
+    client = new ChatClient(server.url(), server.apiKey(), RETRIES);
     book = SessionBook.ofUser();
     current = Optional.ofNullable(session);
     try {

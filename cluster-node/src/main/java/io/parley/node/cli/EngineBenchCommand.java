@@ -1,7 +1,6 @@
 package io.parley.node.cli;
 
 import com.typesafe.config.Config;
-import io.parley.node.NodeConfig;
 import io.parley.node.StartupException;
 import io.parley.node.bench.EngineLoop;
 import io.parley.workers.engine.Engine;
@@ -14,10 +13,9 @@ import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code parley bench engine}. */
@@ -60,12 +58,11 @@ final class EngineBenchCommand implements Callable<Integer> {
       description = "Prompt lengths to measure prefill with (default: ${DEFAULT-VALUE}).")
   private List<Integer> prefills;
 
-  @Option(names = "-D", paramLabel = "KEY=VALUE", description = "Any configuration key.")
-  private Map<String, String> settings = Map.of();
+  @Mixin private ConfigOptions configuration;
 
   @Override
   public Integer call() {
-    Config config = NodeConfig.load(Optional.empty(), settings);
+    Config config = configuration.load();
     try {
       EngineSettings engineSettings = EngineSettings.from(config);
       StoredModel stored =

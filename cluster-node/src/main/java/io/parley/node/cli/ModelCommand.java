@@ -2,6 +2,7 @@ package io.parley.node.cli;
 
 import io.parley.node.StartupException;
 import io.parley.node.StartupReporter;
+import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.model.ModelDescription;
 import io.parley.workers.model.ModelManifest;
@@ -13,6 +14,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** {@code parley model}. */
@@ -34,8 +36,9 @@ final class ModelCommand implements Runnable {
     spec.commandLine().usage(System.out);
   }
 
-  private static ModelStore store() {
-    return ModelStore.in(ModelStore.defaultCache());
+  /** The store in the configured cache folder. */
+  private static ModelStore store(ConfigOptions configuration) {
+    return ModelStore.in(EngineSettings.from(configuration.load()).cacheFolder());
   }
 
   /** {@code parley model list}. */
@@ -44,9 +47,11 @@ final class ModelCommand implements Runnable {
       mixinStandardHelpOptions = true,
       description = "Lists the models in the store, and what the catalogue offers.")
   static final class ListModels implements Callable<Integer> {
+    @Mixin private ConfigOptions configuration;
+
     @Override
     public Integer call() {
-      ModelStore store = store();
+      ModelStore store = store(configuration);
       for (ModelManifest model : store.list()) {
         System.out.printf(
             Locale.ROOT,
@@ -68,6 +73,8 @@ final class ModelCommand implements Runnable {
       mixinStandardHelpOptions = true,
       description = "Fetches a model, checks it, and puts it into the store.")
   static final class Pull implements Callable<Integer> {
+    @Mixin private ConfigOptions configuration;
+
     @Parameters(
         paramLabel = "MODEL",
         description = {
@@ -84,7 +91,7 @@ final class ModelCommand implements Runnable {
       try (Console console = Console.standardError()) {
         StartupReporter.Step step = console.begin("model");
         StoredModel stored =
-            store()
+            store(configuration)
                 .pull(
                     model,
                     new ProgressListener() {
@@ -113,13 +120,15 @@ final class ModelCommand implements Runnable {
       mixinStandardHelpOptions = true,
       description = "Says what a stored model, or a GGUF file, is.")
   static final class Inspect implements Callable<Integer> {
+    @Mixin private ConfigOptions configuration;
+
     @Parameters(paramLabel = "MODEL", description = "name, name@version, or a path of a .gguf file")
     private String model;
 
     @Override
     public Integer call() {
       try {
-        StoredModel stored = store().resolve(model);
+        StoredModel stored = store(configuration).resolve(model);
         print(stored.manifest(), ModelStore.describe(stored.file()));
         return 0;
       } catch (ModelStoreException | GgufException e) {

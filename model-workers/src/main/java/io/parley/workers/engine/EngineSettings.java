@@ -66,7 +66,7 @@ public record EngineSettings(
   public static Path defaultCacheFolder() {
     String xdg = System.getenv("XDG_CACHE_HOME");
     Path caches =
-        xdg == null || xdg.isEmpty()
+        xdg == null || xdg.isBlank()
             ? Path.of(System.getProperty("user.home"), ".cache")
             : Path.of(xdg);
     return caches.resolve("parley");

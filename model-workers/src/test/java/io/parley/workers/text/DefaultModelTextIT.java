@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
+import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ProgressListener;
@@ -33,10 +34,10 @@ class DefaultModelTextIT {
 
   @BeforeAll
   static void open() {
-    ModelStore store = ModelStore.in(ModelStore.defaultCache());
+    ModelStore store = ModelStore.in(EngineSettings.defaultCacheFolder());
     model = store.obtain(store.catalogue().defaultModel(), ProgressListener.NONE);
     try (GgufFile file = GgufFile.open(model.file())) {
-      tokenizer = GgufTokenizer.of(file.metadata(), ModelStore.defaultCache());
+      tokenizer = GgufTokenizer.of(file.metadata(), EngineSettings.defaultCacheFolder());
       template = JinjaChatTemplate.of(file.metadata());
     }
   }

@@ -3,9 +3,9 @@ package io.parley.workers.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.gguf.GgufWriter;
-import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.TinyModel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -27,7 +27,7 @@ class GgufTokenizerTest {
 
   private GgufTokenizer open(GgufWriter writer) {
     try (GgufFile file = GgufFile.open(writer.write(folder.resolve("tiny.gguf")))) {
-      return GgufTokenizer.of(file.metadata(), ModelStore.defaultCache());
+      return GgufTokenizer.of(file.metadata(), EngineSettings.defaultCacheFolder());
     }
   }
 

@@ -69,7 +69,6 @@ final class SavedModelImporter {
         SavedModelImporter::isWhole,
         target -> {
           LlamaWeights weights = new LlamaWeights(config);
-          weights.check(file);
           writeGraph(config, arithmetic, target);
           writeWeights(file, weights, target, listener);
           writeManifest(target);

@@ -71,7 +71,7 @@ public final class TensorFlowEngine implements Engine {
     LlamaConfig config;
     Path savedModel;
     try (GgufFile file = GgufFile.open(gguf)) {
-      config = LlamaConfig.read(file);
+      config = LlamaSupport.read(file);
       startRuntime();
       savedModel =
           SavedModelImporter.obtain(

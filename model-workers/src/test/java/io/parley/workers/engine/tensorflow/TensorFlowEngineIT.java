@@ -39,7 +39,7 @@ class TensorFlowEngineIT {
 
   @BeforeAll
   static void load() {
-    Path cache = ModelStore.defaultCache();
+    Path cache = EngineSettings.defaultCacheFolder();
     ModelStore store = ModelStore.in(cache);
     StoredModel model = store.obtain(store.catalogue().defaultModel(), ProgressListener.NONE);
     EngineSettings settings = new EngineSettings(cache, Optional.of(Arithmetic.F32), 0, 1, 48, 512);

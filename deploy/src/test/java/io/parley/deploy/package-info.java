@@ -1,0 +1,2 @@
+/** The distribution's own tests. */
+package io.parley.deploy;

@@ -1,0 +1,38 @@
+package io.parley.workers.model;
+
+import io.parley.workers.engine.UnsupportedModelException;
+import io.parley.workers.engine.tensorflow.LlamaSupport;
+import io.parley.workers.gguf.GgufException;
+import io.parley.workers.gguf.GgufFile;
+import io.parley.workers.gguf.TensorInfo;
+import io.parley.workers.text.ChatTemplateException;
+import io.parley.workers.text.TextSupport;
+import io.parley.workers.text.TokenizerException;
+
+/**
+ * Whether a node can run a model file. The store asks before it takes one in, and the node before
+ * it loads one. What is not asked here: whether the numbers in the tensors make sense.
+ */
+public final class ModelSupport {
+  private ModelSupport() {}
+
+  /**
+   * Checks a file's header, vocabulary and chat template.
+   *
+   * @throws ModelStoreException when it cannot be run, saying in one line what is not supported
+   * @throws GgufException when the file is not sound
+   */
+  public static void check(GgufFile file) {
+    try {
+      LlamaSupport.check(file);
+      int tokens = TextSupport.check(file.metadata());
+      TensorInfo embedding = file.tensor("token_embd.weight");
+      if (embedding.rows() != tokens) {
+        throw new ModelStoreException(
+            "the embedding has " + embedding.rows() + " rows, but the vocabulary " + tokens);
+      }
+    } catch (UnsupportedModelException | TokenizerException | ChatTemplateException e) {
+      throw new ModelStoreException(e.getMessage(), e);
+    }
+  }
+}

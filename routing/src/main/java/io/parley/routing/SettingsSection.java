@@ -1,0 +1,61 @@
+package io.parley.routing;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import java.time.Duration;
+import java.util.function.Function;
+
+/**
+ * The checks of one section of the configuration. Each failure is an {@link
+ * IllegalArgumentException} that names the key and what it allows.
+ *
+ * @param path of the section, such as {@code parley.routing}
+ */
+public record SettingsSection(String path) {
+
+  public Duration duration(Config root, String key) {
+    return read(key, "a duration", root.getConfig(path)::getDuration);
+  }
+
+  public int integer(Config root, String key) {
+    return read(key, "a whole number", root.getConfig(path)::getInt);
+  }
+
+  private <T> T read(String key, String allowed, Function<String, T> getter) {
+    try {
+      return getter.apply(key);
+    } catch (ConfigException e) {
+      throw new IllegalArgumentException(path + "." + key + " must be " + allowed, e);
+    }
+  }
+
+  public void requireBetween(String key, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw bad(key, "between " + min + " and " + max, value);
+    }
+  }
+
+  public void requirePositive(String key, Duration value) {
+    if (value.isNegative() || value.isZero()) {
+      throw bad(key, "a duration above 0", value);
+    }
+  }
+
+  public void requireNotNegative(String key, Duration value) {
+    if (value.isNegative()) {
+      throw bad(key, "a duration of at least 0", value);
+    }
+  }
+
+  /** Refuses a value below that of another key. */
+  public void requireAtLeast(String key, Duration value, String other, Duration least) {
+    if (value.compareTo(least) < 0) {
+      throw bad(key, "a duration of at least " + other, value);
+    }
+  }
+
+  private IllegalArgumentException bad(String key, String allowed, Object value) {
+    return new IllegalArgumentException(
+        path + "." + key + " must be " + allowed + ", not " + value);
+  }
+}
