@@ -33,7 +33,7 @@ class UpIT {
           """
           parley.node.cluster-name=1           | parley.node.cluster-name
           parley.node.roles=[cook]             | parley.node.roles
-          parley.http.port=99999               | port
+          parley.http.max-connections=0        | max-connections
           parley.session.shards=0              | parley.session.shards
           parley.routing.queue-capacity=0      | parley.routing.queue-capacity
           parley.batcher.slots=0               | parley.batcher.slots
@@ -113,7 +113,7 @@ class UpIT {
   void aModelThatIsCutOffIsTold() throws IOException {
     Path model = TestModel.cutOff(folder);
 
-    assertThat(refusal("--model", model.toString())).contains("model");
+    assertThat(refusal("--model", model.toString())).contains("is the file cut off?");
     assertNoJournal();
   }
 
