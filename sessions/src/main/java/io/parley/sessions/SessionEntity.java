@@ -203,7 +203,9 @@ public final class SessionEntity
     }
     if (command instanceof SessionCommand.Create create) {
       return change(
-          session, new SessionAction.Create(create.history(), create.metadata()), create.replyTo());
+          session,
+          new SessionAction.Create(create.fingerprint(), create.history(), create.metadata()),
+          create.replyTo());
     }
     if (command instanceof SessionCommand.AppendMessages append) {
       return change(
@@ -224,7 +226,11 @@ public final class SessionEntity
       Session session, SessionCommand.StartTurn start) {
     SessionAction action =
         new SessionAction.StartTurn(
-            start.key(), start.fingerprint(), start.createIfAbsent(), start.request());
+            start.key(),
+            start.fingerprint(),
+            start.createIfAbsent(),
+            start.afterTurn(),
+            start.request());
     Decision decision = decide(session, action);
     if (decision instanceof Decision.Accept) {
       Optional<Long> full = around.submitter().retryAfterMillis(start.request().model());

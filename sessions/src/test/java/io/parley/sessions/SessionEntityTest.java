@@ -64,9 +64,7 @@ class SessionEntityTest {
   void theSameKeyAtOnceFromManyCallersIsOneTurn() {
     List<TestProbe<Reply>> callers = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
-      callers.add(
-          session.send(
-              to -> new SessionCommand.StartTurn("k", "f", true, Samples.request("hello"), to)));
+      callers.add(session.send(SessionFixture.start("k", Samples.request("hello"))));
     }
     long first =
         callers.stream()

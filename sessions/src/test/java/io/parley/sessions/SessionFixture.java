@@ -33,6 +33,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 
 /**
  * One session's entity on an in-memory journal, with a dispatcher and workers played by the test.
@@ -109,16 +110,20 @@ final class SessionFixture implements AutoCloseable {
     entity.tell(message);
   }
 
-  Reply ask(java.util.function.Function<ActorRef<Reply>, SessionCommand> command) {
+  Reply ask(Function<ActorRef<Reply>, SessionCommand> command) {
     TestProbe<Reply> probe = KIT.createTestProbe(Reply.class);
     entity.tell(command.apply(probe.ref()));
     return probe.receiveMessage(PATIENCE);
   }
 
-  TestProbe<Reply> send(java.util.function.Function<ActorRef<Reply>, SessionCommand> command) {
+  TestProbe<Reply> send(Function<ActorRef<Reply>, SessionCommand> command) {
     TestProbe<Reply> probe = KIT.createTestProbe(Reply.class);
     entity.tell(command.apply(probe.ref()));
     return probe;
+  }
+
+  static Function<ActorRef<Reply>, SessionCommand> start(String key, TurnRequest request) {
+    return to -> new SessionCommand.StartTurn(key, "f", true, Optional.empty(), request, to);
   }
 
   Reply startTurn(String key) {
@@ -126,7 +131,7 @@ final class SessionFixture implements AutoCloseable {
   }
 
   Reply startTurn(String key, TurnRequest request) {
-    return ask(replyTo -> new SessionCommand.StartTurn(key, "f", true, request, replyTo));
+    return ask(start(key, request));
   }
 
   Reply.TurnSlice read(int turn, int from) {

@@ -57,10 +57,14 @@ class SessionMessagesTest {
                     InstantSource.system())),
             EventSourcedBehaviorTestKit.enabledSerializationSettings().withVerifyEquality(true));
 
-    ask(session, to -> new SessionCommand.Create(List.of(), Map.of("a", "b"), to));
+    ask(session, to -> new SessionCommand.Create("f", List.of(), Map.of("a", "b"), to));
     ask(session, to -> new SessionCommand.AppendMessages("m", List.of(), to));
     ask(session, to -> new SessionCommand.SetMetadata(Map.of(), to));
-    ask(session, to -> new SessionCommand.StartTurn("k", "f", false, Samples.request("hello"), to));
+    ask(
+        session,
+        to ->
+            new SessionCommand.StartTurn(
+                "k", "f", false, Optional.of(0), Samples.request("hello"), to));
     AttemptId attempt = new AttemptId(id, 1, 1);
     session.runCommand(new AttemptReport.Dispatched(attempt, worker.ref()));
     session.runCommand(new AttemptReport.Admitted(attempt, Samples.PROMPT, worker.ref()));

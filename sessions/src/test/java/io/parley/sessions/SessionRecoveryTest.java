@@ -142,9 +142,7 @@ class SessionRecoveryTest {
   @Test
   void aTurnWhoseJournalingFailedIsStartedByTheNextTry() {
     SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
-    TestProbe<Reply> lost =
-        session.send(
-            to -> new SessionCommand.StartTurn("k", "f", true, Samples.request("hello"), to));
+    TestProbe<Reply> lost = session.send(SessionFixture.start("k", Samples.request("hello")));
     assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, false));
     lost.expectNoMessage(java.time.Duration.ofMillis(50));
     assertThat(session.journal()).filteredOn(TurnStarted.class::isInstance).hasSize(1);
@@ -213,7 +211,7 @@ class SessionRecoveryTest {
   @RepeatedTest(5)
   void stopsWhileItsJournalFails() {
     SessionFixture.JOURNAL.failNextNPersisted(session.persistenceId(), 3);
-    session.send(to -> new SessionCommand.StartTurn("k", "f", true, Samples.request("hello"), to));
+    session.send(SessionFixture.start("k", Samples.request("hello")));
     session.stop();
   }
 

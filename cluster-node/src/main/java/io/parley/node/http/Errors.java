@@ -25,6 +25,9 @@ public final class Errors {
                     + "; wait for it or cancel it.");
         yield refused.runningTurn().map(running::withRunningTurn).orElse(running);
       }
+      case TURN_NOT_LAST ->
+          ApiException.of(
+              409, "turn_not_last", "This conversation has gone on behind the turn in question.");
       case KEY_REUSED ->
           ApiException.of(
               422,

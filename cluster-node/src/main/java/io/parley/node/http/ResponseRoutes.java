@@ -70,19 +70,15 @@ final class ResponseRoutes {
   private CompletionStage<Started> start(
       Call call, JsonInput body, ResponsesRequest request, Optional<String> key) {
     String keyText = key.orElseGet(Ids::random);
-    String digest = Ids.digest(keyText);
-    String fingerprint = Fingerprint.of("responses", body, Optional.empty());
+    TurnRequest turn = request.turn();
+    String fingerprint = Fingerprint.of("responses", body);
     if (request.conversation().isPresent()) {
       var session = Ids.parseConversation(call.tenant(), request.conversation().get());
-      return turns.start(
-          new Start(session, keyText, fingerprint, false, request.turn(List.of(), digest)));
+      return turns.start(new Start(session, keyText, fingerprint, false, turn));
     }
-    var fresh =
-        key.map(k -> Ids.sessionOfKey(call.tenant(), k))
-            .orElseGet(() -> Ids.newSession(call.tenant()));
+    var fresh = Ids.sessionFor(call.tenant(), key);
     if (request.previousResponseId().isEmpty()) {
-      return turns.start(
-          new Start(fresh, keyText, fingerprint, true, request.turn(List.of(), digest)));
+      return turns.start(new Start(fresh, keyText, fingerprint, true, turn));
     }
     Ids.TurnId previous;
     try {
@@ -90,7 +86,7 @@ final class ResponseRoutes {
     } catch (ApiException e) {
       throw ResponsesRequest.previousNotFound();
     }
-    return continuation.start(previous, fresh, keyText, fingerprint, request);
+    return continuation.start(previous, fresh, keyText, fingerprint, turn);
   }
 
   private CompletionStage<HttpResponse> answer(
@@ -103,7 +99,7 @@ final class ResponseRoutes {
       long after = seen.map(ResponsesStream::sequenceOf).orElse(-1L);
       OnDisconnect guard = turns.onDisconnect(call, started, cancel);
       return turns
-          .asked(started, request.turn(List.of(), ""))
+          .asked(started, request.turn())
           .thenCompose(asked -> turns.stream(started, stream(started, asked, after), guard, false));
     }
     if (request.background()) {
@@ -171,13 +167,7 @@ final class ResponseRoutes {
             turn ->
                 sessions.ask(
                     id.session(), Done.class, replyTo -> new DeleteTurn(id.turn(), replyTo)))
-        .thenApply(
-            done ->
-                Replies.ok(
-                    Json.object()
-                        .put("id", call.path().get(0))
-                        .put("object", "response")
-                        .put("deleted", true)));
+        .thenApply(done -> Replies.deleted(call.path().get(0), "response"));
   }
 
   private CompletionStage<HttpResponse> cancel(Call call) {

@@ -67,6 +67,7 @@ final class FakeSessions implements SessionGateway {
 
   private static final class Session {
     Map<String, String> metadata = Map.of();
+    String madeBy = "";
     final List<Message> messages = new ArrayList<>();
     final List<Turn> turns = new ArrayList<>();
     final Map<String, Turn> byKey = new HashMap<>();
@@ -79,6 +80,8 @@ final class FakeSessions implements SessionGateway {
       request -> Script.of("Hel", "lo", "", " wörld", " 😀");
   private boolean instant = true;
   private int sliceMax = Integer.MAX_VALUE;
+  private Class<? extends SessionCommand> interruptedKind;
+  private Runnable interruption = () -> {};
   private int started;
   private int cancelled;
   private int reads;
@@ -105,6 +108,13 @@ final class FakeSessions implements SessionGateway {
     for (int i = 0; i < times; i++) {
       refusals.add(refused(reason));
     }
+    return this;
+  }
+
+  /** Something else happens just before the next command of this kind. */
+  synchronized FakeSessions beforeNext(Class<? extends SessionCommand> kind, Runnable action) {
+    interruptedKind = kind;
+    interruption = action;
     return this;
   }
 
@@ -196,6 +206,10 @@ final class FakeSessions implements SessionGateway {
       return CompletableFuture.completedFuture(refusals.poll());
     }
     SessionCommand asked = command.apply(null);
+    if (asked.getClass() == interruptedKind) {
+      interruptedKind = null;
+      interruption.run();
+    }
     if (asked instanceof SessionCommand.ReadTurn read) {
       return read(id, read);
     }
@@ -209,9 +223,12 @@ final class FakeSessions implements SessionGateway {
         session = new Session();
         session.messages.addAll(create.history());
         session.metadata = create.metadata();
+        session.madeBy = create.fingerprint();
         sessions.put(id, session);
       }
-      return new Reply.Done();
+      return session.madeBy.equals(create.fingerprint())
+          ? new Reply.Done()
+          : refused(RefusalReason.KEY_REUSED);
     }
     if (asked instanceof SessionCommand.StartTurn start) {
       return start(id, session, start);
@@ -257,6 +274,7 @@ final class FakeSessions implements SessionGateway {
       }
       session = new Session();
       session.messages.addAll(start.request().history());
+      session.madeBy = start.fingerprint();
       sessions.put(id, session);
     }
     Turn known = session.byKey.get(start.key());
@@ -264,6 +282,12 @@ final class FakeSessions implements SessionGateway {
       return start.fingerprint().equals(session.fingerprints.get(start.key()))
           ? new Reply.TurnAccepted(known.number, true)
           : refused(RefusalReason.KEY_REUSED);
+    }
+    if (start.createIfAbsent() && !session.madeBy.equals(start.fingerprint())) {
+      return refused(RefusalReason.KEY_REUSED);
+    }
+    if (start.afterTurn().orElse(Integer.MAX_VALUE) < session.turns.size()) {
+      return refused(RefusalReason.TURN_NOT_LAST);
     }
     for (Turn turn : session.turns) {
       if (!turn.status.ended()) {

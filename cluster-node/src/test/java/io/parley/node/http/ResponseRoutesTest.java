@@ -10,11 +10,17 @@ import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SessionId;
+import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.TurnRequest;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ResponseRoutesTest {
   private static final String PATH = "/v1/responses";
@@ -134,6 +140,63 @@ class ResponseRoutesTest {
 
     assertThat(again.body()).isEqualTo(once.body());
     assertThat(edge.sessions.started()).isEqualTo(2);
+  }
+
+  @Test
+  void branchesWhenAnotherTurnOvertakesIt() throws Exception {
+    String first = create("");
+    SessionId session = edge.sessions.ids().get(0);
+    TurnRequest overtaker =
+        edge.sessions.lastRequest().withHistory(List.of()); // any request will do
+    String more = hi("\"previous_response_id\":\"" + first + "\"");
+    edge.sessions.beforeNext(
+        SessionCommand.StartTurn.class,
+        () ->
+            edge.sessions.ask(
+                session,
+                to ->
+                    new SessionCommand.StartTurn(
+                        "other", "f", false, Optional.empty(), overtaker, to)));
+
+    Answer branch = edge.post(PATH, more, "Idempotency-Key", "k");
+
+    assertThat(branch.status()).as(branch.body()).isEqualTo(200);
+    assertThat(branch.json().path("id").asText())
+        .doesNotStartWith(first.substring(0, first.lastIndexOf('_')))
+        .endsWith("_1");
+    assertThat(edge.sessions.lastRequest().history())
+        .containsExactly(
+            new Message(Role.USER, "hi"), new Message(Role.ASSISTANT, "Hello wörld 😀"));
+    assertThat(edge.post(PATH, more, "Idempotency-Key", "k").body()).isEqualTo(branch.body());
+    assertThat(edge.sessions.started()).isEqualTo(3);
+  }
+
+  @Test
+  void waitsForThePreviousResponseToEnd() throws Exception {
+    edge.sessions.manual();
+    String running = create("\"background\":true");
+
+    Answer early = edge.post(PATH, hi("\"previous_response_id\":\"" + running + "\""));
+
+    assertThat(early.status()).isEqualTo(409);
+    assertThat(early.code()).isEqualTo("turn_running");
+    assertThat(early.json().at("/error/running_turn").asInt()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"/v1/conversations, 200", "/v1/sessions, 201"})
+  void aKeyMeansOneConversation(String path, int status) throws Exception {
+    String asked = "{\"metadata\":{\"k\":\"v\"}}";
+    Answer made = edge.post(path, asked, "Idempotency-Key", "k");
+    assertThat(made.status()).as(made.body()).isEqualTo(status);
+    String id = made.json().path("id").asText();
+    assertThat(edge.post(path, asked, "Idempotency-Key", "k").json().path("id").asText())
+        .isEqualTo(id);
+
+    Answer other = edge.post(path, "", "Idempotency-Key", "k");
+    assertThat(other.status()).isEqualTo(422);
+    assertThat(other.code()).isEqualTo("idempotency_key_reused");
+    assertThat(edge.post(PATH, hi(""), "Idempotency-Key", "k").status()).isEqualTo(422);
   }
 
   @Test
