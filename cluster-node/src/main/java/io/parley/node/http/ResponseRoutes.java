@@ -12,6 +12,7 @@ import io.parley.node.http.openai.ResponsesStream;
 import io.parley.routing.protocol.Message;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.DeleteTurn;
+import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnStatus;
@@ -111,7 +112,7 @@ final class ResponseRoutes {
         .thenApply(
             ended -> {
               if (ended.turn().status() == TurnStatus.FAILED) {
-                throw turns.failure(ended.turn().failure());
+                throw failure(ended.turn().failure());
               }
               return Replies.ok(json(started, ended.turn()));
             });
@@ -119,11 +120,17 @@ final class ResponseRoutes {
 
   private ResponsesStream stream(Started started, TurnRequest asked, long startingAfter) {
     return new ResponsesStream(
-        started.session(), started.turn(), asked, startingAfter, turns::failure);
+        started.session(), started.turn(), asked, startingAfter, this::failure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
-    return ResponsesJson.response(started.session(), turn, turns::failure);
+    return ResponsesJson.response(started.session(), turn, this::failure);
+  }
+
+  /** Why a response failed; what a prompt is made of is called input here. */
+  private ApiException failure(Optional<Failure> why) {
+    ApiException error = turns.failure(why);
+    return error.param().filter("messages"::equals).isPresent() ? error.withParam("input") : error;
   }
 
   private CompletionStage<TurnView> view(Started started) {
