@@ -50,10 +50,7 @@ final class ResponseRoutes {
     ResponsesRequest request =
         ResponsesRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
     Optional<String> key = call.idempotencyKey();
-    Optional<EventId> seen = call.lastEventId();
-    if (seen.isPresent() && key.isEmpty()) {
-      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
-    }
+    Optional<EventId> seen = call.lastEventIdOfKey();
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
     return start(call, body, request, key)
         .thenCompose(
