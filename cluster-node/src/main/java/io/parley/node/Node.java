@@ -14,9 +14,11 @@ import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ModelCatalog;
 import io.parley.node.http.ShardedSessions;
+import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
+import io.parley.persistence.RunningTurns;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.RoutingPolicy;
@@ -101,11 +103,15 @@ public final class Node implements AutoCloseable {
     models = Optional.of(Starting.inBackground("models", () -> load(obtained)));
     Starting.awaitBoth(journal.get(), models.get());
     ActorSystem<Void> actors = startActors(journal.get().result().endpoint());
-    SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors));
+    RunningTurns running = new CassandraRunningTurns(actors);
+    SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors), running);
     if (has("session")) {
       Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
     }
     startWorkers(actors, models.get().result());
+    if (has("session")) {
+      SessionSharding.resumeTurns(actors, plan.session(), running);
+    }
     if (has("api")) {
       startHttp(actors);
     }

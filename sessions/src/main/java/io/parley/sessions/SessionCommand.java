@@ -22,11 +22,23 @@ import java.util.Optional;
  */
 public sealed interface SessionCommand extends SessionInbox {
 
-  /** Makes an empty conversation, or one that starts with {@code history}. Idempotent. */
-  record Create(List<Message> history, Map<String, String> metadata, ActorRef<Reply> replyTo)
+  /**
+   * Makes an empty conversation, or one that starts with {@code history}. Done again it changes
+   * nothing; with another {@code fingerprint} it is refused with {@link RefusalReason#KEY_REUSED}.
+   *
+   * @param fingerprint a hash over what was asked
+   */
+  record Create(
+      String fingerprint,
+      List<Message> history,
+      Map<String, String> metadata,
+      ActorRef<Reply> replyTo)
       implements SessionCommand {}
 
-  /** Adds messages to an idle conversation without generating. {@code key} makes it idempotent. */
+  /**
+   * Adds messages to an idle conversation without generating. {@code key} makes it idempotent; with
+   * other messages it is refused with {@link RefusalReason#KEY_REUSED}.
+   */
   record AppendMessages(String key, List<Message> messages, ActorRef<Reply> replyTo)
       implements SessionCommand {}
 
@@ -43,11 +55,14 @@ public sealed interface SessionCommand extends SessionInbox {
    * @param fingerprint a hash over what was asked
    * @param createIfAbsent whether a session that does not exist yet is made; else it is refused
    *     with {@link RefusalReason#NOT_FOUND}
+   * @param afterTurn the turn that must be the session's last, if it matters; a session that has
+   *     gone on refuses with {@link RefusalReason#TURN_NOT_LAST}
    */
   record StartTurn(
       String key,
       String fingerprint,
       boolean createIfAbsent,
+      Optional<Integer> afterTurn,
       TurnRequest request,
       ActorRef<Reply> replyTo)
       implements SessionCommand {}
@@ -77,6 +92,21 @@ public sealed interface SessionCommand extends SessionInbox {
       history = List.copyOf(history);
       input = List.copyOf(input);
       metadata = Map.copyOf(metadata);
+    }
+
+    /** The same request, for a new session that starts with {@code replacement}. */
+    public TurnRequest withHistory(List<Message> replacement) {
+      return new TurnRequest(
+          model,
+          replacement,
+          input,
+          instructions,
+          sampling,
+          contextPolicy,
+          priority,
+          stored,
+          background,
+          metadata);
     }
   }
 
@@ -111,6 +141,12 @@ public sealed interface SessionCommand extends SessionInbox {
    * Ends the session: a running turn is cancelled, content is dropped from its state. Idempotent.
    */
   record Delete(ActorRef<Reply> replyTo) implements SessionCommand {}
+
+  /**
+   * Wakes a session so that its turn goes on; answered with {@link Reply.Done}, whether the turn
+   * runs or not. One that does not run leaves the list of those that do.
+   */
+  record Resume(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
 
   /** Answers. */
   sealed interface Reply extends CborSerializable {
@@ -234,6 +270,8 @@ public sealed interface SessionCommand extends SessionInbox {
     NOT_FOUND,
     /** Another turn is running. */
     TURN_RUNNING,
+    /** Other turns have begun behind the one that was to be the last. */
+    TURN_NOT_LAST,
     /** The idempotency key was used with another request. */
     KEY_REUSED,
     /** The session has as many turns or messages as it may. */

@@ -33,6 +33,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 
 /**
  * One session's entity on an in-memory journal, with a dispatcher and workers played by the test.
@@ -62,6 +63,7 @@ final class SessionFixture implements AutoCloseable {
 
   final SessionId id = new SessionId(TenantId.DEFAULT, "s" + NUMBER.incrementAndGet());
   final FakeDispatcher dispatcher = new FakeDispatcher();
+  final ListedTurns running = new ListedTurns();
   final TestProbe<ClusterSharding.ShardCommand> shard = KIT.createTestProbe("shard");
   final SessionSettings settings;
   private ActorRef<SessionInbox> entity;
@@ -80,13 +82,25 @@ final class SessionFixture implements AutoCloseable {
     return start("");
   }
 
+  /** Another session with these settings, instead of this one. */
+  SessionFixture with(String overrides) {
+    close();
+    return start(overrides);
+  }
+
+  /** A turn with the key "k", and its worker. */
+  Worker runningTurn() {
+    startTurn("k");
+    return worker(dispatcher.next()).admit();
+  }
+
   private void start() {
     entity =
         KIT.spawn(
             SessionEntity.create(
                 id,
                 new SessionEntity.Surroundings(
-                    settings, dispatcher, shard.ref(), InstantSource.system())));
+                    settings, dispatcher, running, shard.ref(), InstantSource.system())));
   }
 
   /** As a crash and a recovery elsewhere. */
@@ -109,16 +123,20 @@ final class SessionFixture implements AutoCloseable {
     entity.tell(message);
   }
 
-  Reply ask(java.util.function.Function<ActorRef<Reply>, SessionCommand> command) {
+  Reply ask(Function<ActorRef<Reply>, SessionCommand> command) {
     TestProbe<Reply> probe = KIT.createTestProbe(Reply.class);
     entity.tell(command.apply(probe.ref()));
     return probe.receiveMessage(PATIENCE);
   }
 
-  TestProbe<Reply> send(java.util.function.Function<ActorRef<Reply>, SessionCommand> command) {
+  TestProbe<Reply> send(Function<ActorRef<Reply>, SessionCommand> command) {
     TestProbe<Reply> probe = KIT.createTestProbe(Reply.class);
     entity.tell(command.apply(probe.ref()));
     return probe;
+  }
+
+  static Function<ActorRef<Reply>, SessionCommand> start(String key, TurnRequest request) {
+    return to -> new SessionCommand.StartTurn(key, "f", true, Optional.empty(), request, to);
   }
 
   Reply startTurn(String key) {
@@ -126,7 +144,7 @@ final class SessionFixture implements AutoCloseable {
   }
 
   Reply startTurn(String key, TurnRequest request) {
-    return ask(replyTo -> new SessionCommand.StartTurn(key, "f", true, request, replyTo));
+    return ask(start(key, request));
   }
 
   Reply.TurnSlice read(int turn, int from) {

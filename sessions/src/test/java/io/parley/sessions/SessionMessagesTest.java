@@ -53,14 +53,19 @@ class SessionMessagesTest {
                 new SessionEntity.Surroundings(
                     SessionSettings.from(KIT.system().settings().config()),
                     dispatcher,
+                    new ListedTurns(),
                     KIT.<ClusterSharding.ShardCommand>createTestProbe().ref(),
                     InstantSource.system())),
             EventSourcedBehaviorTestKit.enabledSerializationSettings().withVerifyEquality(true));
 
-    ask(session, to -> new SessionCommand.Create(List.of(), Map.of("a", "b"), to));
+    ask(session, to -> new SessionCommand.Create("f", List.of(), Map.of("a", "b"), to));
     ask(session, to -> new SessionCommand.AppendMessages("m", List.of(), to));
     ask(session, to -> new SessionCommand.SetMetadata(Map.of(), to));
-    ask(session, to -> new SessionCommand.StartTurn("k", "f", false, Samples.request("hello"), to));
+    ask(
+        session,
+        to ->
+            new SessionCommand.StartTurn(
+                "k", "f", false, Optional.of(0), Samples.request("hello"), to));
     AttemptId attempt = new AttemptId(id, 1, 1);
     session.runCommand(new AttemptReport.Dispatched(attempt, worker.ref()));
     session.runCommand(new AttemptReport.Admitted(attempt, Samples.PROMPT, worker.ref()));
@@ -87,6 +92,7 @@ class SessionMessagesTest {
                 worker.ref()));
     assertThat(ended.state()).isInstanceOf(Idle.class);
     ask(session, to -> new SessionCommand.ReadTurn(1, 0, true, to));
+    ask(session, to -> new SessionCommand.Resume(1, to));
     ask(session, to -> new SessionCommand.CancelTurn(1, to));
     Reply view = ask(session, SessionCommand.Get::new);
     assertThat(((Reply.SessionView) view).turns().get(0).answer()).isEqualTo("ab!");

@@ -35,22 +35,15 @@ final class ChatRoutes {
     JsonInput body = call.json();
     ChatRequest request =
         ChatRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
-    Optional<EventId> seen = call.lastEventId();
+    Optional<EventId> seen = call.lastEventIdOfKey();
     Optional<String> key = call.idempotencyKey();
-    if (seen.isPresent() && key.isEmpty()) {
-      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
-    }
     Optional<SessionId> named =
         call.header(SESSION_HEADER).map(id -> Ids.parseSession(call.tenant(), id));
-    SessionId session =
-        named.orElseGet(
-            () ->
-                key.map(k -> Ids.sessionOfKey(call.tenant(), k))
-                    .orElseGet(() -> Ids.newSession(call.tenant())));
+    SessionId session = named.orElseGet(() -> Ids.sessionFor(call.tenant(), key));
     seen.ifPresent(id -> id.requireTurn(session, id.turn()));
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty());
     String keyText = key.orElseGet(Ids::random);
-    TurnRequest turn = request.turn(named.isPresent(), Ids.digest(keyText));
+    TurnRequest turn = request.turn(named.isPresent());
     Start start =
         new Start(session, keyText, Fingerprint.of("chat", body, named), named.isEmpty(), turn);
     return turns

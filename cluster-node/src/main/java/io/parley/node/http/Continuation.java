@@ -2,7 +2,6 @@ package io.parley.node.http;
 
 import io.parley.node.http.Turns.Start;
 import io.parley.node.http.Turns.Started;
-import io.parley.node.http.openai.Labels;
 import io.parley.node.http.openai.ResponsesRequest;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
@@ -20,6 +19,10 @@ import java.util.concurrent.CompletionStage;
 /**
  * {@code previous_response_id}: behind the last turn of a session the same session goes on; behind
  * an earlier one a new session begins with a copy of the history up to that turn.
+ *
+ * <p>Which of the two it is, the session decides when it takes the turn. Once a turn is not the
+ * last it never is again, so a request that is repeated with its key finds the session in which it
+ * began the first time.
  */
 final class Continuation {
   private final Turns turns;
@@ -34,11 +37,43 @@ final class Continuation {
    * @param fresh the session to begin when the previous turn is not the last
    */
   CompletionStage<Started> start(
-      Ids.TurnId previous,
-      SessionId fresh,
-      String key,
-      String fingerprint,
-      ResponsesRequest request) {
+      Ids.TurnId previous, SessionId fresh, String key, String fingerprint, TurnRequest request) {
+    Start onward =
+        new Start(
+            previous.session(), key, fingerprint, false, Optional.of(previous.turn()), request);
+    return view(previous)
+        .thenCompose(view -> turns.start(onward))
+        .handle(
+            (started, failure) -> {
+              if (failure == null) {
+                return CompletableFuture.completedFuture(started);
+              }
+              ApiException error = Errors.from(failure);
+              return error.code().equals("turn_not_last")
+                  ? branch(previous, new Start(fresh, key, fingerprint, true, request))
+                  : CompletableFuture.<Started>failedFuture(failure);
+            })
+        .thenCompose(stage -> stage);
+  }
+
+  /** Begins a session with what was said up to the previous turn, which has ended by now. */
+  private CompletionStage<Started> branch(Ids.TurnId previous, Start fresh) {
+    return view(previous)
+        .thenCompose(
+            view -> {
+              List<Message> history = historyUpTo(view, previous.turn());
+              return turns.start(
+                  new Start(
+                      fresh.session(),
+                      fresh.key(),
+                      fresh.fingerprint(),
+                      true,
+                      fresh.request().withHistory(history)));
+            });
+  }
+
+  /** The session of a turn that can be gone on from. */
+  private CompletionStage<SessionView> view(Ids.TurnId previous) {
     return sessions
         .view(previous.session())
         .exceptionally(
@@ -46,75 +81,11 @@ final class Continuation {
               ApiException error = Errors.from(failure);
               throw error.status() == 404 ? ResponsesRequest.previousNotFound() : error;
             })
-        .thenCompose(
+        .thenApply(
             view -> {
               requireTurn(view, previous.turn());
-              String digest = Ids.digest(key);
-              boolean last = isLast(view, previous.turn());
-              if (last || startedHere(view, digest)) {
-                return goOn(
-                    view,
-                    previous,
-                    fresh,
-                    new Start(
-                        previous.session(),
-                        key,
-                        fingerprint,
-                        false,
-                        request.turn(List.of(), digest)));
-              }
-              return fork(view, previous, fresh, key, fingerprint, request);
+              return view;
             });
-  }
-
-  private CompletionStage<Started> goOn(
-      SessionView view, Ids.TurnId previous, SessionId fresh, Start start) {
-    return turns
-        .start(start)
-        .handle(
-            (started, failure) -> {
-              if (failure == null) {
-                return CompletableFuture.completedFuture(started);
-              }
-              ApiException error = Errors.from(failure);
-              boolean overtaken =
-                  error.code().equals("turn_running")
-                      && error.runningTurn().orElse(0) > previous.turn();
-              // another turn began behind the same one: this one is a branch
-              return overtaken
-                  ? turns.start(branch(view, previous, fresh, start))
-                  : CompletableFuture.<Started>failedFuture(error);
-            })
-        .thenCompose(stage -> stage);
-  }
-
-  private CompletionStage<Started> fork(
-      SessionView view,
-      Ids.TurnId previous,
-      SessionId fresh,
-      String key,
-      String fingerprint,
-      ResponsesRequest request) {
-    Start start =
-        new Start(fresh, key, fingerprint, true, request.turn(List.of(), Ids.digest(key)));
-    return turns.start(branch(view, previous, fresh, start));
-  }
-
-  private static Start branch(SessionView view, Ids.TurnId previous, SessionId fresh, Start start) {
-    var request = start.request();
-    var withHistory =
-        new TurnRequest(
-            request.model(),
-            historyUpTo(view, previous.turn()),
-            request.input(),
-            request.instructions(),
-            request.sampling(),
-            request.contextPolicy(),
-            request.priority(),
-            request.stored(),
-            request.background(),
-            request.metadata());
-    return new Start(fresh, start.key(), start.fingerprint(), true, withHistory);
   }
 
   private static void requireTurn(SessionView view, int number) {
@@ -124,11 +95,6 @@ final class Continuation {
     }
   }
 
-  /** Whether nothing was said behind this turn. */
-  private static boolean isLast(SessionView view, int number) {
-    return view.turns().stream().noneMatch(turn -> turn.number() > number && speaks(turn));
-  }
-
   /** Whether a turn's messages are part of the conversation: failed ones leave nothing. */
   private static boolean speaks(TurnView turn) {
     return switch (turn.status()) {
@@ -136,11 +102,6 @@ final class Continuation {
       case CANCELLED -> !turn.answer().isEmpty();
       case FAILED -> false;
     };
-  }
-
-  private static boolean startedHere(SessionView view, String keyDigest) {
-    return view.turns().stream()
-        .anyMatch(turn -> Labels.hasKey(turn.request().metadata(), keyDigest));
   }
 
   /** The conversation's messages without those of later turns. */

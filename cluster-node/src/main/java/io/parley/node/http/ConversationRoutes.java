@@ -11,6 +11,7 @@ import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.Reply.SessionView;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -42,15 +43,9 @@ final class ConversationRoutes {
   private CompletionStage<HttpResponse> create(Call call) {
     JsonInput body = call.jsonOrEmpty();
     List<Message> items = itemsOf(body);
-    Map<String, String> metadata = body.metadata("metadata");
-    SessionId id =
-        call.idempotencyKey()
-            .map(key -> Ids.sessionOfKey(call.tenant(), key))
-            .orElseGet(() -> Ids.newSession(call.tenant()));
     return sessions
-        .ask(id, Done.class, replyTo -> new SessionCommand.Create(items, metadata, replyTo))
-        .thenCompose(done -> sessions.view(id))
-        .thenApply(view -> Replies.ok(json(id, view)));
+        .create(call, "conversations", body, items)
+        .thenApply(made -> Replies.ok(json(made.id(), made.view())));
   }
 
   private static List<Message> itemsOf(JsonInput body) {
@@ -90,15 +85,8 @@ final class ConversationRoutes {
   private CompletionStage<HttpResponse> delete(Call call) {
     SessionId id = id(call);
     return sessions
-        .view(id)
-        .thenCompose(view -> sessions.ask(id, Done.class, SessionCommand.Delete::new))
-        .thenApply(
-            done ->
-                Replies.ok(
-                    Json.object()
-                        .put("id", Ids.conversation(id))
-                        .put("object", "conversation.deleted")
-                        .put("deleted", true)));
+        .delete(id)
+        .thenApply(done -> Replies.deleted(Ids.conversation(id), "conversation.deleted"));
   }
 
   private CompletionStage<HttpResponse> items(Call call) {
@@ -130,8 +118,10 @@ final class ConversationRoutes {
         .thenCompose(done -> sessions.view(id))
         .thenApply(
             view -> {
-              int from = Math.max(0, view.messages().size() - items.size());
-              return Replies.ok(ResponsesJson.page(items(id, view, from), false));
+              // a turn may have followed meanwhile, and a repeated key added them long ago
+              int from = Math.max(0, Collections.lastIndexOfSubList(view.messages(), items));
+              List<ObjectNode> added = items(id, view, from).subList(0, items.size());
+              return Replies.ok(ResponsesJson.page(added, false));
             });
   }
 

@@ -25,13 +25,17 @@ public final class Errors {
                     + "; wait for it or cancel it.");
         yield refused.runningTurn().map(running::withRunningTurn).orElse(running);
       }
+      case TURN_NOT_LAST ->
+          ApiException.of(
+              409, "turn_not_last", "This conversation has gone on behind the turn in question.");
       case KEY_REUSED ->
           ApiException.of(
               422,
               "idempotency_key_reused",
               "This Idempotency-Key was used before with another request.");
       case SESSION_FULL ->
-          ApiException.of(409, "session_full", "This conversation has as many turns as it may.");
+          ApiException.of(
+              409, "session_full", "This conversation is full: " + refused.detail() + ".");
       case OVERLOADED ->
           ApiException.of(429, "overloaded", "All workers are busy and the queue is full.")
               .withRetryAfter(retryAfter);

@@ -12,6 +12,10 @@ import java.util.Optional;
 final class Fingerprint {
   private Fingerprint() {}
 
+  static String of(String api, JsonInput body) {
+    return of(api, body, Optional.empty());
+  }
+
   static String of(String api, JsonInput body, Optional<SessionId> session) {
     ObjectNode asked = body.node().deepCopy();
     asked.remove(List.of("stream", "stream_options"));

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -41,6 +42,11 @@ public final class Ids {
   /** The session of an idempotency key: the same on every node. */
   public static SessionId sessionOfKey(TenantId tenant, String key) {
     return new SessionId(tenant, base32(sha256(tenant.value() + "\n" + key)));
+  }
+
+  /** The session of a request that names none: its key's, or a new one. */
+  static SessionId sessionFor(TenantId tenant, Optional<String> key) {
+    return key.map(k -> sessionOfKey(tenant, k)).orElseGet(() -> newSession(tenant));
   }
 
   /** A random word, for request ids and keys that the client did not give. */

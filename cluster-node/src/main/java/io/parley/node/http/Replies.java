@@ -28,6 +28,11 @@ final class Replies {
         .withEntity(HttpEntities.create(ContentTypes.APPLICATION_JSON, body));
   }
 
+  /** What was deleted. */
+  static HttpResponse deleted(String id, String object) {
+    return ok(Json.object().put("id", id).put("object", object).put("deleted", true));
+  }
+
   static HttpResponse error(ApiException error) {
     HttpResponse response = json(error.status(), Errors.json(error));
     if (error.retryAfterMillis().isPresent()) {

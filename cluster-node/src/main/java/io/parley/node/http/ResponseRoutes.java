@@ -12,6 +12,7 @@ import io.parley.node.http.openai.ResponsesStream;
 import io.parley.routing.protocol.Message;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.DeleteTurn;
+import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnStatus;
@@ -49,10 +50,7 @@ final class ResponseRoutes {
     ResponsesRequest request =
         ResponsesRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
     Optional<String> key = call.idempotencyKey();
-    Optional<EventId> seen = call.lastEventId();
-    if (seen.isPresent() && key.isEmpty()) {
-      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
-    }
+    Optional<EventId> seen = call.lastEventIdOfKey();
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
     return start(call, body, request, key)
         .thenCompose(
@@ -70,19 +68,15 @@ final class ResponseRoutes {
   private CompletionStage<Started> start(
       Call call, JsonInput body, ResponsesRequest request, Optional<String> key) {
     String keyText = key.orElseGet(Ids::random);
-    String digest = Ids.digest(keyText);
-    String fingerprint = Fingerprint.of("responses", body, Optional.empty());
+    TurnRequest turn = request.turn();
+    String fingerprint = Fingerprint.of("responses", body);
     if (request.conversation().isPresent()) {
       var session = Ids.parseConversation(call.tenant(), request.conversation().get());
-      return turns.start(
-          new Start(session, keyText, fingerprint, false, request.turn(List.of(), digest)));
+      return turns.start(new Start(session, keyText, fingerprint, false, turn));
     }
-    var fresh =
-        key.map(k -> Ids.sessionOfKey(call.tenant(), k))
-            .orElseGet(() -> Ids.newSession(call.tenant()));
+    var fresh = Ids.sessionFor(call.tenant(), key);
     if (request.previousResponseId().isEmpty()) {
-      return turns.start(
-          new Start(fresh, keyText, fingerprint, true, request.turn(List.of(), digest)));
+      return turns.start(new Start(fresh, keyText, fingerprint, true, turn));
     }
     Ids.TurnId previous;
     try {
@@ -90,7 +84,7 @@ final class ResponseRoutes {
     } catch (ApiException e) {
       throw ResponsesRequest.previousNotFound();
     }
-    return continuation.start(previous, fresh, keyText, fingerprint, request);
+    return continuation.start(previous, fresh, keyText, fingerprint, turn);
   }
 
   private CompletionStage<HttpResponse> answer(
@@ -103,7 +97,7 @@ final class ResponseRoutes {
       long after = seen.map(ResponsesStream::sequenceOf).orElse(-1L);
       OnDisconnect guard = turns.onDisconnect(call, started, cancel);
       return turns
-          .asked(started, request.turn(List.of(), ""))
+          .asked(started, request.turn())
           .thenCompose(asked -> turns.stream(started, stream(started, asked, after), guard, false));
     }
     if (request.background()) {
@@ -115,7 +109,7 @@ final class ResponseRoutes {
         .thenApply(
             ended -> {
               if (ended.turn().status() == TurnStatus.FAILED) {
-                throw turns.failure(ended.turn().failure());
+                throw failure(ended.turn().failure());
               }
               return Replies.ok(json(started, ended.turn()));
             });
@@ -123,11 +117,17 @@ final class ResponseRoutes {
 
   private ResponsesStream stream(Started started, TurnRequest asked, long startingAfter) {
     return new ResponsesStream(
-        started.session(), started.turn(), asked, startingAfter, turns::failure);
+        started.session(), started.turn(), asked, startingAfter, this::failure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
-    return ResponsesJson.response(started.session(), turn, turns::failure);
+    return ResponsesJson.response(started.session(), turn, this::failure);
+  }
+
+  /** Why a response failed; what a prompt is made of is called input here. */
+  private ApiException failure(Optional<Failure> why) {
+    ApiException error = turns.failure(why);
+    return error.param().filter("messages"::equals).isPresent() ? error.withParam("input") : error;
   }
 
   private CompletionStage<TurnView> view(Started started) {
@@ -171,13 +171,7 @@ final class ResponseRoutes {
             turn ->
                 sessions.ask(
                     id.session(), Done.class, replyTo -> new DeleteTurn(id.turn(), replyTo)))
-        .thenApply(
-            done ->
-                Replies.ok(
-                    Json.object()
-                        .put("id", call.path().get(0))
-                        .put("object", "response")
-                        .put("deleted", true)));
+        .thenApply(done -> Replies.deleted(call.path().get(0), "response"));
   }
 
   private CompletionStage<HttpResponse> cancel(Call call) {

@@ -13,12 +13,10 @@ import io.parley.node.http.openai.Messages;
 import io.parley.node.http.openai.SessionJson;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.SessionId;
-import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.TurnView;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
@@ -55,18 +53,13 @@ final class SessionRoutes {
   private CompletionStage<HttpResponse> create(Call call) {
     JsonInput body = call.jsonOrEmpty();
     List<Message> messages = Messages.optional(body, "messages");
-    Map<String, String> metadata = body.metadata("metadata");
-    SessionId id =
-        call.idempotencyKey()
-            .map(key -> Ids.sessionOfKey(call.tenant(), key))
-            .orElseGet(() -> Ids.newSession(call.tenant()));
     return sessions
-        .ask(id, Done.class, replyTo -> new SessionCommand.Create(messages, metadata, replyTo))
-        .thenCompose(done -> sessions.view(id))
-        .thenApply(view -> Replies.json(201, SessionJson.session(id, view, turns::failure)))
+        .create(call, "sessions", body, messages)
         .thenApply(
-            response ->
-                response.addHeader(RawHeader.create(ChatRoutes.SESSION_HEADER, Ids.session(id))));
+            made ->
+                Replies.json(201, SessionJson.session(made.id(), made.view(), turns::failure))
+                    .addHeader(
+                        RawHeader.create(ChatRoutes.SESSION_HEADER, Ids.session(made.id()))));
   }
 
   private CompletionStage<HttpResponse> retrieve(Call call) {
@@ -79,15 +72,8 @@ final class SessionRoutes {
   private CompletionStage<HttpResponse> delete(Call call) {
     SessionId id = id(call);
     return sessions
-        .view(id)
-        .thenCompose(view -> sessions.ask(id, Done.class, SessionCommand.Delete::new))
-        .thenApply(
-            done ->
-                Replies.ok(
-                    Json.object()
-                        .put("id", Ids.session(id))
-                        .put("object", "session.deleted")
-                        .put("deleted", true)));
+        .delete(id)
+        .thenApply(done -> Replies.deleted(Ids.session(id), "session.deleted"));
   }
 
   private CompletionStage<TurnView> turnOf(SessionId id, int number) {

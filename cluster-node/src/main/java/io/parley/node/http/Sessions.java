@@ -1,13 +1,17 @@
 package io.parley.node.http;
 
 import akka.actor.typed.ActorRef;
+import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.SessionId;
 import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.Reply;
+import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.Reply.Refused;
 import io.parley.sessions.SessionCommand.Reply.SessionView;
 import io.parley.sessions.SessionCommand.Reply.TurnFound;
 import io.parley.sessions.SessionCommand.TurnView;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 
@@ -33,6 +37,32 @@ final class Sessions {
               }
               return kind.cast(reply);
             });
+  }
+
+  /** A session that was made, or had been made before by the same request. */
+  record Created(SessionId id, SessionView view) {}
+
+  /**
+   * Makes a session that starts with {@code history}; the same {@code Idempotency-Key} means the
+   * same session.
+   *
+   * @param api distinguishes what the key means here from what it means elsewhere
+   */
+  CompletionStage<Created> create(Call call, String api, JsonInput body, List<Message> history) {
+    Map<String, String> metadata = body.metadata("metadata");
+    String fingerprint = Fingerprint.of(api, body);
+    SessionId id = Ids.sessionFor(call.tenant(), call.idempotencyKey());
+    return ask(
+            id,
+            Done.class,
+            replyTo -> new SessionCommand.Create(fingerprint, history, metadata, replyTo))
+        .thenCompose(done -> view(id))
+        .thenApply(view -> new Created(id, view));
+  }
+
+  /** Deletes a session that is there. */
+  CompletionStage<Done> delete(SessionId session) {
+    return view(session).thenCompose(view -> ask(session, Done.class, SessionCommand.Delete::new));
   }
 
   CompletionStage<SessionView> view(SessionId session) {

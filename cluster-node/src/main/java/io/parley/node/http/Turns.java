@@ -56,13 +56,25 @@ final class Turns {
    * What a caller asks of a session.
    *
    * @param key the client's idempotency key, or a random word
+   * @param afterTurn the turn that must be the session's last, if it matters
    */
   record Start(
       SessionId session,
       String key,
       String fingerprint,
       boolean createIfAbsent,
-      TurnRequest request) {}
+      Optional<Integer> afterTurn,
+      TurnRequest request) {
+    /** In a session that is there, or in a new one. */
+    Start(
+        SessionId session,
+        String key,
+        String fingerprint,
+        boolean createIfAbsent,
+        TurnRequest request) {
+      this(session, key, fingerprint, createIfAbsent, Optional.empty(), request);
+    }
+  }
 
   /** A turn and whether its key was known before. */
   record Started(SessionId session, int turn, boolean repeated) {}
@@ -77,6 +89,7 @@ final class Turns {
                     start.key(),
                     start.fingerprint(),
                     start.createIfAbsent(),
+                    start.afterTurn(),
                     start.request(),
                     replyTo))
         .thenApply(accepted -> new Started(start.session(), accepted.turn(), accepted.repeated()));
@@ -146,7 +159,7 @@ final class Turns {
     return soon.thenApply(
             slice -> {
               if (!failuresAsEvents) {
-                slice.ifPresent(this::throwIfNeverRan);
+                slice.ifPresent(begun -> throwIfNeverRan(begun, events));
               }
               return Replies.events(body(started, first, slice.isEmpty(), events, guard));
             })
@@ -158,10 +171,10 @@ final class Turns {
             });
   }
 
-  private void throwIfNeverRan(TurnSlice slice) {
+  private static void throwIfNeverRan(TurnSlice slice, TurnEvents events) {
     TurnProgress turn = slice.turn();
     if (turn.status() == TurnStatus.FAILED && turn.tokenCount() == 0) {
-      throw failure(turn.failure());
+      throw events.failure(turn.failure());
     }
   }
 

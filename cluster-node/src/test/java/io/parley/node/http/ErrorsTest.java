@@ -17,6 +17,7 @@ class ErrorsTest {
   @CsvSource({
     "NOT_FOUND, 404, not_found, false",
     "TURN_RUNNING, 409, turn_running, false",
+    "TURN_NOT_LAST, 409, turn_not_last, false",
     "KEY_REUSED, 422, idempotency_key_reused, false",
     "SESSION_FULL, 409, session_full, false",
     "OVERLOADED, 429, overloaded, true",

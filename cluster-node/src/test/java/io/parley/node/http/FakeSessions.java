@@ -67,8 +67,10 @@ final class FakeSessions implements SessionGateway {
 
   private static final class Session {
     Map<String, String> metadata = Map.of();
+    String madeBy = "";
     final List<Message> messages = new ArrayList<>();
     final List<Turn> turns = new ArrayList<>();
+    final Map<String, List<Message>> added = new HashMap<>();
     final Map<String, Turn> byKey = new HashMap<>();
     final Map<String, String> fingerprints = new HashMap<>();
   }
@@ -79,6 +81,8 @@ final class FakeSessions implements SessionGateway {
       request -> Script.of("Hel", "lo", "", " wörld", " 😀");
   private boolean instant = true;
   private int sliceMax = Integer.MAX_VALUE;
+  private Class<? extends SessionCommand> interruptedKind;
+  private Runnable interruption = () -> {};
   private int started;
   private int cancelled;
   private int reads;
@@ -105,6 +109,13 @@ final class FakeSessions implements SessionGateway {
     for (int i = 0; i < times; i++) {
       refusals.add(refused(reason));
     }
+    return this;
+  }
+
+  /** Something else happens just before the next command of this kind. */
+  synchronized FakeSessions beforeNext(Class<? extends SessionCommand> kind, Runnable action) {
+    interruptedKind = kind;
+    interruption = action;
     return this;
   }
 
@@ -196,6 +207,10 @@ final class FakeSessions implements SessionGateway {
       return CompletableFuture.completedFuture(refusals.poll());
     }
     SessionCommand asked = command.apply(null);
+    if (asked.getClass() == interruptedKind) {
+      interruptedKind = null;
+      interruption.run();
+    }
     if (asked instanceof SessionCommand.ReadTurn read) {
       return read(id, read);
     }
@@ -209,9 +224,12 @@ final class FakeSessions implements SessionGateway {
         session = new Session();
         session.messages.addAll(create.history());
         session.metadata = create.metadata();
+        session.madeBy = create.fingerprint();
         sessions.put(id, session);
       }
-      return new Reply.Done();
+      return session.madeBy.equals(create.fingerprint())
+          ? new Reply.Done()
+          : refused(RefusalReason.KEY_REUSED);
     }
     if (asked instanceof SessionCommand.StartTurn start) {
       return start(id, session, start);
@@ -231,7 +249,12 @@ final class FakeSessions implements SessionGateway {
           List.copyOf(session.messages),
           session.turns.stream().map(FakeSessions::view).toList());
     } else if (asked instanceof SessionCommand.AppendMessages append) {
-      session.messages.addAll(append.messages());
+      List<Message> known = session.added.putIfAbsent(append.key(), append.messages());
+      if (known == null) {
+        session.messages.addAll(append.messages());
+      } else if (!known.equals(append.messages())) {
+        return refused(RefusalReason.KEY_REUSED);
+      }
     } else if (asked instanceof SessionCommand.SetMetadata set) {
       session.metadata = set.metadata();
     } else if (asked instanceof SessionCommand.Delete) {
@@ -257,6 +280,7 @@ final class FakeSessions implements SessionGateway {
       }
       session = new Session();
       session.messages.addAll(start.request().history());
+      session.madeBy = start.fingerprint();
       sessions.put(id, session);
     }
     Turn known = session.byKey.get(start.key());
@@ -264,6 +288,12 @@ final class FakeSessions implements SessionGateway {
       return start.fingerprint().equals(session.fingerprints.get(start.key()))
           ? new Reply.TurnAccepted(known.number, true)
           : refused(RefusalReason.KEY_REUSED);
+    }
+    if (start.createIfAbsent() && !session.madeBy.equals(start.fingerprint())) {
+      return refused(RefusalReason.KEY_REUSED);
+    }
+    if (start.afterTurn().orElse(Integer.MAX_VALUE) < session.turns.size()) {
+      return refused(RefusalReason.TURN_NOT_LAST);
     }
     for (Turn turn : session.turns) {
       if (!turn.status.ended()) {

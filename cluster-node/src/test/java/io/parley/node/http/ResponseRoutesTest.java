@@ -10,11 +10,17 @@ import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SessionId;
+import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.TurnRequest;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ResponseRoutesTest {
   private static final String PATH = "/v1/responses";
@@ -137,6 +143,63 @@ class ResponseRoutesTest {
   }
 
   @Test
+  void branchesWhenAnotherTurnOvertakesIt() throws Exception {
+    String first = create("");
+    SessionId session = edge.sessions.ids().get(0);
+    TurnRequest overtaker =
+        edge.sessions.lastRequest().withHistory(List.of()); // any request will do
+    String more = hi("\"previous_response_id\":\"" + first + "\"");
+    edge.sessions.beforeNext(
+        SessionCommand.StartTurn.class,
+        () ->
+            edge.sessions.ask(
+                session,
+                to ->
+                    new SessionCommand.StartTurn(
+                        "other", "f", false, Optional.empty(), overtaker, to)));
+
+    Answer branch = edge.post(PATH, more, "Idempotency-Key", "k");
+
+    assertThat(branch.status()).as(branch.body()).isEqualTo(200);
+    assertThat(branch.json().path("id").asText())
+        .doesNotStartWith(first.substring(0, first.lastIndexOf('_')))
+        .endsWith("_1");
+    assertThat(edge.sessions.lastRequest().history())
+        .containsExactly(
+            new Message(Role.USER, "hi"), new Message(Role.ASSISTANT, "Hello wörld 😀"));
+    assertThat(edge.post(PATH, more, "Idempotency-Key", "k").body()).isEqualTo(branch.body());
+    assertThat(edge.sessions.started()).isEqualTo(3);
+  }
+
+  @Test
+  void waitsForThePreviousResponseToEnd() throws Exception {
+    edge.sessions.manual();
+    String running = create("\"background\":true");
+
+    Answer early = edge.post(PATH, hi("\"previous_response_id\":\"" + running + "\""));
+
+    assertThat(early.status()).isEqualTo(409);
+    assertThat(early.code()).isEqualTo("turn_running");
+    assertThat(early.json().at("/error/running_turn").asInt()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"/v1/conversations, 200", "/v1/sessions, 201"})
+  void aKeyMeansOneConversation(String path, int status) throws Exception {
+    String asked = "{\"metadata\":{\"k\":\"v\"}}";
+    Answer made = edge.post(path, asked, "Idempotency-Key", "k");
+    assertThat(made.status()).as(made.body()).isEqualTo(status);
+    String id = made.json().path("id").asText();
+    assertThat(edge.post(path, asked, "Idempotency-Key", "k").json().path("id").asText())
+        .isEqualTo(id);
+
+    Answer other = edge.post(path, "", "Idempotency-Key", "k");
+    assertThat(other.status()).isEqualTo(422);
+    assertThat(other.code()).isEqualTo("idempotency_key_reused");
+    assertThat(edge.post(PATH, hi(""), "Idempotency-Key", "k").status()).isEqualTo(422);
+  }
+
+  @Test
   void runsInTheBackgroundUntilCancelled() throws Exception {
     edge.sessions.manual();
     Answer queued = edge.post(PATH, hi("\"background\":true"));
@@ -189,6 +252,33 @@ class ResponseRoutesTest {
         .isEqualTo("w");
     assertThat(edge.send("DELETE", path, new byte[0]).status()).isEqualTo(200);
     assertThat(edge.get(path).status()).isEqualTo(404);
+  }
+
+  @Test
+  void itemsAddedTwiceWithOneKeyAreAddedOnce() throws Exception {
+    String id = edge.post("/v1/conversations", "").json().path("id").asText();
+    String items = "/v1/conversations/" + id + "/items";
+    String one = "{\"items\":[{\"role\":\"user\",\"content\":\"one\"}]}";
+    Answer added = edge.post(items, one, "Idempotency-Key", "k");
+    create("\"conversation\":\"" + id + "\"");
+
+    Answer again = edge.post(items, one, "Idempotency-Key", "k");
+
+    assertThat(again.body()).isEqualTo(added.body());
+    assertThat(edge.get(items).json().path("data")).hasSize(3);
+    Answer other = edge.post(items, one.replace("one", "two"), "Idempotency-Key", "k");
+    assertThat(other.status()).isEqualTo(422);
+  }
+
+  @Test
+  void namesTheFieldOfAPromptThatIsTooLong() throws Exception {
+    edge.sessions.answering(
+        Script.of().failing(new Failure(FailureCode.CONTEXT_LENGTH_EXCEEDED, "3000, 2048 fit")));
+    for (String more : new String[] {"", "\"stream\":true"}) {
+      Answer answer = edge.post(PATH, hi(more));
+      assertThat(answer.status()).isEqualTo(400);
+      assertThat(answer.param()).isEqualTo("input");
+    }
   }
 
   @Test

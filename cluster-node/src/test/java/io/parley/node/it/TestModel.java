@@ -2,6 +2,7 @@ package io.parley.node.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
@@ -23,7 +24,8 @@ final class TestModel {
 
   /** As the store has it; fetched first if need be. */
   static StoredModel stored() {
-    return ModelStore.in(ModelStore.defaultCache()).obtain(ApiClient.MODEL, ProgressListener.NONE);
+    return ModelStore.in(EngineSettings.defaultCacheFolder())
+        .obtain(ApiClient.MODEL, ProgressListener.NONE);
   }
 
   /** A copy that ends in the middle. */

@@ -6,6 +6,7 @@ import io.parley.sessions.domain.SessionEvent.SessionCreated;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** No such session yet. */
 public record Absent() implements Session {
@@ -21,12 +22,16 @@ public record Absent() implements Session {
   }
 
   private Decision create(Create create, long now, SessionLimits limits) {
-    var created = new SessionCreated(now, create.history(), create.metadata());
+    var created =
+        new SessionCreated(
+            now, Optional.of(create.fingerprint()), create.history(), create.metadata());
     return empty(created).refuseIfFull(0, limits).orElseGet(() -> Decision.done(created));
   }
 
   private Decision start(StartTurn start, long now, SessionLimits limits) {
-    var created = new SessionCreated(now, start.request().history(), Map.of());
+    var created =
+        new SessionCreated(
+            now, Optional.of(start.fingerprint()), start.request().history(), Map.of());
     Decision decision = new Idle(empty(created)).decide(start, now, limits);
     if (decision instanceof Decision.Accept accept) {
       List<SessionEvent> events = new ArrayList<>();
@@ -38,7 +43,8 @@ public record Absent() implements Session {
   }
 
   private static Conversation empty(SessionCreated event) {
-    return Conversation.of(event.at(), event.metadata(), event.history(), List.of());
+    return Conversation.of(
+        event.at(), event.fingerprint(), event.metadata(), event.history(), List.of());
   }
 
   @Override

@@ -11,6 +11,8 @@ import java.util.Optional;
  * What a session has said so far, without a turn that still runs.
  *
  * @param createdAt milliseconds since the epoch
+ * @param fingerprint a hash over what was asked when it was made; absent if an early version of
+ *     Parley made it
  * @param history what it started with
  * @param entries added messages and ended turns, oldest first
  * @param textBytes UTF-8 bytes of all its text, kept up with the entries
@@ -18,6 +20,7 @@ import java.util.Optional;
  */
 public record Conversation(
     long createdAt,
+    Optional<String> fingerprint,
     Map<String, String> metadata,
     List<Message> history,
     List<Entry> entries,
@@ -32,11 +35,15 @@ public record Conversation(
 
   /** A conversation of these parts, weighed. */
   public static Conversation of(
-      long createdAt, Map<String, String> metadata, List<Message> history, List<Entry> entries) {
+      long createdAt,
+      Optional<String> fingerprint,
+      Map<String, String> metadata,
+      List<Message> history,
+      List<Entry> entries) {
     long start = Weight.of(metadata) + Weight.of(history);
     long text = start + entries.stream().mapToLong(Entry::textBytes).sum();
     long stored = start + entries.stream().mapToLong(Entry::storedBytes).sum();
-    return new Conversation(createdAt, metadata, history, entries, text, stored);
+    return new Conversation(createdAt, fingerprint, metadata, history, entries, text, stored);
   }
 
   /** The ended turns, oldest first. */
@@ -54,8 +61,17 @@ public record Conversation(
     return turns().stream().filter(turn -> turn.spec().key().equals(key)).findFirst();
   }
 
-  boolean hasAdded(String key) {
-    return entries.stream().anyMatch(e -> e instanceof Added added && added.key().equals(key));
+  /** The messages that were added with this idempotency key. */
+  Optional<Added> addedWith(String key) {
+    return entries.stream()
+        .filter(e -> e instanceof Added added && added.key().equals(key))
+        .map(Added.class::cast)
+        .findFirst();
+  }
+
+  /** Whether something else was asked when the conversation was made. */
+  boolean madeByAnother(String request) {
+    return fingerprint.isPresent() && !fingerprint.get().equals(request);
   }
 
   int turnCount() {
@@ -75,6 +91,7 @@ public record Conversation(
     longer.add(entry);
     return new Conversation(
         createdAt,
+        fingerprint,
         metadata,
         history,
         longer,
@@ -85,14 +102,21 @@ public record Conversation(
   Conversation withMetadata(Map<String, String> replacement) {
     long more = Weight.of(replacement) - Weight.of(metadata);
     return new Conversation(
-        createdAt, replacement, history, entries, textBytes + more, storedBytes + more);
+        createdAt,
+        fingerprint,
+        replacement,
+        history,
+        entries,
+        textBytes + more,
+        storedBytes + more);
   }
 
   Conversation withHidden(int number) {
     List<Entry> changed = new ArrayList<>(entries);
     changed.replaceAll(
         e -> e instanceof EndedTurn turn && turn.spec().number() == number ? turn.hidden() : e);
-    return new Conversation(createdAt, metadata, history, changed, textBytes, storedBytes);
+    return new Conversation(
+        createdAt, fingerprint, metadata, history, changed, textBytes, storedBytes);
   }
 
   /** Why {@code more} bytes of text do not fit, or empty. */

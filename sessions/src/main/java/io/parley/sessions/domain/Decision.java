@@ -65,6 +65,20 @@ public sealed interface Decision {
     return new Refuse(RefusalReason.SESSION_FULL, detail, Optional.empty());
   }
 
+  /** A refusal because turns have begun behind the one that was to be the last. */
+  static Decision notLast(int turn) {
+    return new Refuse(
+        RefusalReason.TURN_NOT_LAST, "turn " + turn + " is not the last", Optional.empty());
+  }
+
+  /** A refusal because the idempotency key means something else. */
+  static Decision keyReused() {
+    return new Refuse(
+        RefusalReason.KEY_REUSED,
+        "the idempotency key was used with another request",
+        Optional.empty());
+  }
+
   /** A refusal because of the turn that runs. */
   static Decision running(int turn) {
     return new Refuse(

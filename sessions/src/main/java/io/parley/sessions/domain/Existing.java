@@ -1,6 +1,5 @@
 package io.parley.sessions.domain;
 
-import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.domain.Decision.Outcome;
 import io.parley.sessions.domain.SessionAction.Append;
 import io.parley.sessions.domain.SessionAction.AppendMessages;
@@ -18,8 +17,11 @@ public sealed interface Existing extends Session permits Idle, Generating {
 
   /** What both states decide alike; empty where they differ. */
   default Optional<Decision> decideAlike(SessionAction action, long now, SessionLimits limits) {
-    if (action instanceof Create) {
-      return Optional.of(Decision.done());
+    if (action instanceof Create create) {
+      return Optional.of(
+          conversation().madeByAnother(create.fingerprint())
+              ? Decision.keyReused()
+              : Decision.done());
     }
     if (action instanceof SetMetadata set) {
       long more = Weight.of(set.metadata()) - Weight.of(conversation().metadata());
@@ -30,8 +32,14 @@ public sealed interface Existing extends Session permits Idle, Generating {
     if (action instanceof StartTurn start) {
       return conversation().turnOf(start.key()).map(turn -> repeated(turn.spec(), start));
     }
-    if (action instanceof AppendMessages append && conversation().hasAdded(append.key())) {
-      return Optional.of(Decision.done());
+    if (action instanceof AppendMessages append) {
+      return conversation()
+          .addedWith(append.key())
+          .map(
+              added ->
+                  added.messages().equals(append.messages())
+                      ? Decision.done()
+                      : Decision.keyReused());
     }
     return Optional.empty();
   }
@@ -39,10 +47,7 @@ public sealed interface Existing extends Session permits Idle, Generating {
   /** What a known key means. */
   static Decision repeated(TurnSpec turn, StartTurn start) {
     if (!turn.fingerprint().equals(start.fingerprint())) {
-      return new Decision.Refuse(
-          RefusalReason.KEY_REUSED,
-          "the idempotency key was used with another request",
-          Optional.empty());
+      return Decision.keyReused();
     }
     return new Decision.AnswerAgain(new Outcome.Turn(turn.number(), true));
   }

@@ -65,9 +65,15 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
           : Decision.drop();
     }
     if (action instanceof StartTurn start) {
-      return start.key().equals(turn.spec().key())
-          ? Existing.repeated(turn.spec(), start)
-          : Decision.running(number);
+      if (start.key().equals(turn.spec().key())) {
+        return Existing.repeated(turn.spec(), start);
+      }
+      // behind a turn before the running one it can never be: told at once, not when this one ends
+      return start
+          .afterTurn()
+          .filter(after -> after < number)
+          .map(Decision::notLast)
+          .orElseGet(() -> Decision.running(number));
     }
     if (action instanceof CancelTurn cancel) {
       return cancel.turn() == number

@@ -52,6 +52,14 @@ public record Idle(Conversation conversation) implements Existing {
   }
 
   private Decision start(StartTurn start, long now, SessionLimits limits) {
+    if (start.createIfAbsent() && conversation.madeByAnother(start.fingerprint())) {
+      // the session's id comes from the key, and something else was asked with it before
+      return Decision.keyReused();
+    }
+    Optional<Integer> after = start.afterTurn();
+    if (after.isPresent() && after.get() != conversation.turnCount()) {
+      return Decision.notLast(after.get());
+    }
     if (conversation.turnCount() >= limits.turnsMax()) {
       return Decision.full("the session holds at most " + limits.turnsMax() + " turns");
     }
@@ -67,7 +75,7 @@ public record Idle(Conversation conversation) implements Existing {
                 number,
                 start.key(),
                 start.fingerprint(),
-                TurnSpec.withoutHistory(start.request())),
+                start.request().withHistory(List.of())),
             new AttemptStarted(now, number, 1, Optional.empty())),
         new Outcome.Turn(number, false));
   }

@@ -11,6 +11,8 @@ package io.parley.sessions.domain;
  * Absent      anything else                  refused: NOT_FOUND
  * Idle        StartTurn, new key             TurnStarted, AttemptStarted(1)      Generating
  * Idle        StartTurn, no room             refused: SESSION_FULL
+ * both        StartTurn behind a turn that
+ *              is not the last               refused: TURN_NOT_LAST
  * Idle        AppendMessages, new key        MessagesAppended                    Idle
  * Generating  Admit (this attempt)           TurnAdmitted                        Generating
  * Generating  Append (this attempt,          [TurnAdmitted], TokensAppended      Generating
@@ -29,6 +31,8 @@ package io.parley.sessions.domain;
  * Idle        Delete                         SessionDeleted                      Deleted
  * both        StartTurn, known key           none: told the turn (KEY_REUSED with another
  *                                            fingerprint)
+ * both        Create, or AppendMessages      none: done (KEY_REUSED when something else
+ *              with a known key               was asked then)                     same
  * both        SetMetadata                    MetadataSet                         same
  * both        DeleteTurn (ended)             TurnDeleted                         same
  * any         report of another attempt      none: told to drop it               same

@@ -14,7 +14,8 @@ import java.util.Optional;
 public sealed interface SessionAction {
 
   /** Make the conversation. */
-  record Create(List<Message> history, Map<String, String> metadata) implements SessionAction {}
+  record Create(String fingerprint, List<Message> history, Map<String, String> metadata)
+      implements SessionAction {}
 
   /** Add messages without generating. */
   record AppendMessages(String key, List<Message> messages) implements SessionAction {}
@@ -22,8 +23,13 @@ public sealed interface SessionAction {
   /** Replace the labels. */
   record SetMetadata(Map<String, String> metadata) implements SessionAction {}
 
-  /** Begin a turn. */
-  record StartTurn(String key, String fingerprint, boolean createIfAbsent, TurnRequest request)
+  /** Begin a turn, if {@code afterTurn} is the last one or absent. */
+  record StartTurn(
+      String key,
+      String fingerprint,
+      boolean createIfAbsent,
+      Optional<Integer> afterTurn,
+      TurnRequest request)
       implements SessionAction {}
 
   /** End a running turn. */

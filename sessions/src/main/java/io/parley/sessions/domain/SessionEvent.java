@@ -19,8 +19,13 @@ public sealed interface SessionEvent {
   /** When it happened, in milliseconds since the epoch. */
   long at();
 
-  /** The conversation exists from now on and starts with {@code history}. */
-  record SessionCreated(long at, List<Message> history, Map<String, String> metadata)
+  /**
+   * The conversation exists from now on and starts with {@code history}.
+   *
+   * @param fingerprint a hash over what was asked; absent in what early versions wrote
+   */
+  record SessionCreated(
+      long at, Optional<String> fingerprint, List<Message> history, Map<String, String> metadata)
       implements SessionEvent {
     public SessionCreated {
       history = List.copyOf(history);

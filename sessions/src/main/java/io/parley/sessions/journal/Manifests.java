@@ -6,6 +6,7 @@ import io.parley.sessions.journal.StoredEvent.AttemptStartedV1;
 import io.parley.sessions.journal.StoredEvent.MessagesAppendedV1;
 import io.parley.sessions.journal.StoredEvent.MetadataSetV1;
 import io.parley.sessions.journal.StoredEvent.SessionCreatedV1;
+import io.parley.sessions.journal.StoredEvent.SessionCreatedV2;
 import io.parley.sessions.journal.StoredEvent.SessionDeletedV1;
 import io.parley.sessions.journal.StoredEvent.TokensAppendedV1;
 import io.parley.sessions.journal.StoredEvent.TurnAdmittedV1;
@@ -15,6 +16,7 @@ import io.parley.sessions.journal.StoredEvent.TurnDeletedV1;
 import io.parley.sessions.journal.StoredEvent.TurnFailedV1;
 import io.parley.sessions.journal.StoredEvent.TurnStartedV1;
 import io.parley.sessions.journal.StoredSession.SessionV1;
+import io.parley.sessions.journal.StoredSession.SessionV2;
 import java.io.NotSerializableException;
 import java.util.HashMap;
 import java.util.Map;
@@ -41,9 +43,10 @@ final class Manifests {
   Manifests() {
     add(
         SessionEvent.SessionCreated.class,
-        "session-created.v1",
-        SessionCreatedV1.class,
-        SessionCreatedV1::of);
+        "session-created.v2",
+        SessionCreatedV2.class,
+        SessionCreatedV2::of);
+    forms.put("session-created.v1", SessionCreatedV1.class);
     add(SessionEvent.TurnStarted.class, "turn-started.v1", TurnStartedV1.class, TurnStartedV1::of);
     add(
         SessionEvent.AttemptStarted.class,
@@ -91,7 +94,8 @@ final class Manifests {
         "session-deleted.v1",
         SessionDeletedV1.class,
         e -> new SessionDeletedV1(e.at()));
-    add(Session.class, "session.v1", SessionV1.class, SessionV1::of);
+    add(Session.class, "session.v2", SessionV2.class, SessionV2::of);
+    forms.put("session.v1", SessionV1.class);
   }
 
   private <E> void add(

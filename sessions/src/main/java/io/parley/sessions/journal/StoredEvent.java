@@ -20,17 +20,32 @@ sealed interface StoredEvent extends Manifests.Form {
     return event();
   }
 
-  /** {@link SessionEvent.SessionCreated}. */
+  /** {@link SessionEvent.SessionCreated} before it had a fingerprint. */
   record SessionCreatedV1(long at, MessageV1[] history, Map<String, String> metadata)
       implements StoredEvent {
-    static SessionCreatedV1 of(SessionEvent.SessionCreated e) {
-      return new SessionCreatedV1(e.at(), MessageV1.of(e.history()), e.metadata());
+    @Override
+    public SessionEvent event() {
+      return new SessionEvent.SessionCreated(
+          at, Optional.empty(), MessageV1.messages(history), Stored.orEmpty(metadata));
+    }
+  }
+
+  /** {@link SessionEvent.SessionCreated}. */
+  record SessionCreatedV2(
+      long at, String fingerprint, MessageV1[] history, Map<String, String> metadata)
+      implements StoredEvent {
+    static SessionCreatedV2 of(SessionEvent.SessionCreated e) {
+      return new SessionCreatedV2(
+          e.at(), e.fingerprint().orElse(null), MessageV1.of(e.history()), e.metadata());
     }
 
     @Override
     public SessionEvent event() {
       return new SessionEvent.SessionCreated(
-          at, MessageV1.messages(history), Stored.orEmpty(metadata));
+          at,
+          Optional.ofNullable(fingerprint),
+          MessageV1.messages(history),
+          Stored.orEmpty(metadata));
     }
   }
 

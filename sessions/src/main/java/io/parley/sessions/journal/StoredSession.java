@@ -28,7 +28,27 @@ final class StoredSession {
   private StoredSession() {}
 
   /**
-   * A session.
+   * A session and a hash over what was asked when it was made.
+   *
+   * @param fingerprint absent in a session that has none, and in one that does not exist
+   */
+  record SessionV2(String fingerprint, SessionV1 session) implements Manifests.Form {
+    static SessionV2 of(Session session) {
+      String fingerprint =
+          session instanceof Existing existing
+              ? existing.conversation().fingerprint().orElse(null)
+              : null;
+      return new SessionV2(fingerprint, SessionV1.of(session));
+    }
+
+    @Override
+    public Session restore() {
+      return session.restore(Optional.ofNullable(fingerprint));
+    }
+  }
+
+  /**
+   * A session without that hash.
    *
    * @param deletedAt set in a deleted session, which keeps nothing else
    * @param createdAt absent, with all else, in a session that does not exist yet
@@ -61,6 +81,10 @@ final class StoredSession {
 
     @Override
     public Session restore() {
+      return restore(Optional.empty());
+    }
+
+    private Session restore(Optional<String> fingerprint) {
       if (deletedAt != null) {
         return new Deleted(deletedAt);
       }
@@ -70,6 +94,7 @@ final class StoredSession {
       Conversation conversation =
           Conversation.of(
               createdAt,
+              fingerprint,
               Stored.orEmpty(metadata),
               MessageV1.messages(history),
               Arrays.stream(entries).map(EntryV1::entry).toList());

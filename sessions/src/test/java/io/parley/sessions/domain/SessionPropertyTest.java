@@ -58,6 +58,8 @@ class SessionPropertyTest {
     Arbitrary<SessionAction> one =
         Arbitraries.frequencyOf(
             Tuple.of(8, keys.map(k -> Sessions.start("k" + k))),
+            Tuple.of(
+                3, Combinators.combine(turns, keys).as((t, k) -> Sessions.startAfter(t, "k" + k))),
             Tuple.of(12, group),
             Tuple.of(6, finish),
             Tuple.of(
@@ -70,7 +72,7 @@ class SessionPropertyTest {
             Tuple.of(1, turns.map(DeleteTurn::new)),
             Tuple.of(1, keys.map(k -> new AppendMessages("m" + k, List.of(Sessions.user("more"))))),
             Tuple.of(1, keys.map(k -> new SetMetadata(Map.of("k", "v" + k)))),
-            Tuple.of(1, Arbitraries.just(new Create(List.of(), Map.of()))));
+            Tuple.of(1, Arbitraries.just(new Create("f", List.of(), Map.of()))));
     return Combinators.combine(one.list().ofMaxSize(80), Arbitraries.of(true, false))
         .as(
             (list, delete) -> {
@@ -116,7 +118,9 @@ class SessionPropertyTest {
     if (live instanceof Existing existing) {
       Conversation c = existing.conversation();
       assertThat(c)
-          .isEqualTo(Conversation.of(c.createdAt(), c.metadata(), c.history(), c.entries()));
+          .isEqualTo(
+              Conversation.of(
+                  c.createdAt(), c.fingerprint(), c.metadata(), c.history(), c.entries()));
     }
   }
 

@@ -11,6 +11,7 @@ import static io.parley.sessions.domain.Sessions.finish;
 import static io.parley.sessions.domain.Sessions.generating;
 import static io.parley.sessions.domain.Sessions.idle;
 import static io.parley.sessions.domain.Sessions.start;
+import static io.parley.sessions.domain.Sessions.startAfter;
 import static io.parley.sessions.domain.Sessions.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -47,17 +48,22 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SessionTest {
   private static final String NOT_FOUND = "NOT_FOUND";
   private static final String RUNNING = "TURN_RUNNING";
+  private static final String NOT_LAST = "TURN_NOT_LAST";
 
   /** State, action, and what is decided: event names, a refusal, or the answer given again. */
   static Stream<Arguments> transitions() {
-    var create = new Create(List.of(), Map.of());
+    var create = new Create("f", List.of(user("before")), Map.of());
+    var otherCreate = new Create("another", List.of(user("before")), Map.of());
     var add = new AppendMessages("m", List.of(user("more")));
+    var otherAdd = new AppendMessages("m", List.of(user("less")));
     var metadata = new SetMetadata(Map.of("a", "b"));
     var lose = new LoseAttempt(1, 1, Sessions.LOST);
     var fail = new FailTurn(1, 1, new Failure(FailureCode.QUEUE_TIMEOUT, "late"));
     var admit = new SessionAction.Admit(1, 1, Samples.PROMPT);
-    var otherRequest = new StartTurn("k1", "another", true, Samples.request("bye"));
-    var onlyExisting = new StartTurn("k1", "f", false, Samples.request("hello"));
+    var otherRequest =
+        new StartTurn("k1", "another", true, Optional.empty(), Samples.request("bye"));
+    var elsewhere = new StartTurn("k1", "another", false, Optional.empty(), Samples.request("bye"));
+    var onlyExisting = new StartTurn("k1", "f", false, Optional.empty(), Samples.request("hello"));
     Session absent = new Absent();
     return Stream.of(
         row(absent, create, "SessionCreated"),
@@ -70,7 +76,13 @@ class SessionTest {
         row(absent, new Delete(), NOT_FOUND),
         row(absent, append(1, 1, 0, "a"), "Drop"),
         row(idle(), create, "Done"),
+        row(idle(), otherCreate, "KEY_REUSED"),
+        row(after(idle(), metadata), create, "Done"),
         row(idle(), start("k1"), "TurnStarted AttemptStarted"),
+        row(idle(), otherRequest, "KEY_REUSED"),
+        row(idle(), elsewhere, "TurnStarted AttemptStarted"),
+        row(after(idle(), add), add, "Done"),
+        row(after(idle(), add), otherAdd, "KEY_REUSED"),
         row(idle(), add, "MessagesAppended"),
         row(idle(), metadata, "MetadataSet"),
         row(idle(), new CancelTurn(1), NOT_FOUND),
@@ -80,6 +92,15 @@ class SessionTest {
         row(ended(), start("k1"), "Turn 1 repeated"),
         row(ended(), otherRequest, "KEY_REUSED"),
         row(ended(), start("k2"), "TurnStarted AttemptStarted"),
+        row(ended(), startAfter(1, "k2"), "TurnStarted AttemptStarted"),
+        row(after(ended(), start("k2"), finish(2, 1, 0, "c")), startAfter(1, "k3"), NOT_LAST),
+        row(after(ended(), start("k2"), new CancelTurn(2)), startAfter(1, "k3"), NOT_LAST),
+        row(after(ended(), start("k2"), finish(2, 1, 0)), startAfter(1, "k2"), "Turn 2 repeated"),
+        row(after(ended(), start("k2")), startAfter(1, "k2"), "Turn 2 repeated"),
+        row(after(ended(), start("k2")), startAfter(1, "k3"), NOT_LAST),
+        row(after(ended(), start("k2")), startAfter(2, "k3"), RUNNING),
+        row(ended(), create, "Done"),
+        row(ended(), otherCreate, "KEY_REUSED"),
         row(ended(), new CancelTurn(1), "Done"),
         row(ended(), new DeleteTurn(1), "TurnDeleted"),
         row(after(ended(), new DeleteTurn(1)), new DeleteTurn(1), "Done"),
@@ -163,7 +184,8 @@ class SessionTest {
   void instructionsComeFirstAndForTheirTurnAlone() {
     var request =
         Samples.request(List.of(user("history")), "hello", Optional.of("Answer in French"));
-    Generating session = (Generating) after(new Absent(), new StartTurn("k1", "f", true, request));
+    Generating session =
+        (Generating) after(new Absent(), new StartTurn("k1", "f", true, Optional.empty(), request));
     assertThat(session.prompt())
         .containsExactly(
             new Message(Role.SYSTEM, "Answer in French"), user("history"), user("hello"));
@@ -221,7 +243,7 @@ class SessionTest {
   @Test
   void aSessionTakesOnlySoMuchText() {
     var limits = new SessionLimits(10, 2000, 1 << 20, 3);
-    var long1 = new StartTurn("k", "f", true, Samples.request("x".repeat(2000)));
+    var long1 = new StartTurn("k", "f", true, Optional.empty(), Samples.request("x".repeat(2000)));
     Decision decision = new Absent().decide(long1, 7, limits);
     assertThat(((Refuse) decision).reason()).isEqualTo(RefusalReason.SESSION_FULL);
   }
@@ -239,7 +261,8 @@ class SessionTest {
   @Test
   void theHistoryIsKeptOnce() {
     var request = Samples.request(List.of(user("history")), "hello", Optional.empty());
-    Decision decision = new Absent().decide(new StartTurn("k1", "f", true, request), 7, LIMITS);
+    Decision decision =
+        new Absent().decide(new StartTurn("k1", "f", true, Optional.empty(), request), 7, LIMITS);
     TurnStarted started = (TurnStarted) ((Decision.Accept) decision).events().get(1);
     assertThat(started.request().history()).isEmpty();
     assertThat(started.request().input()).isEqualTo(request.input());

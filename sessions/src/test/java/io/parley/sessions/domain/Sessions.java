@@ -37,7 +37,12 @@ final class Sessions {
   }
 
   static StartTurn start(String key) {
-    return new StartTurn(key, "f", true, Samples.request("hello"));
+    return new StartTurn(key, "f", true, Optional.empty(), Samples.request("hello"));
+  }
+
+  /** A turn that wants to follow {@code turn}. */
+  static StartTurn startAfter(int turn, String key) {
+    return new StartTurn(key, "f", false, Optional.of(turn), Samples.request("hello"));
   }
 
   static Append append(int turn, int attempt, int first, String... texts) {
@@ -66,7 +71,7 @@ final class Sessions {
   /** No turn yet. */
   static Session idle() {
     return after(
-        new Absent(), new SessionAction.Create(List.of(user("before")), java.util.Map.of()));
+        new Absent(), new SessionAction.Create("f", List.of(user("before")), java.util.Map.of()));
   }
 
   /** Turn 1 runs and has "ab". */

@@ -44,7 +44,12 @@ import java.util.Optional;
  */
 final class GoldenJournal {
   static final Path FOLDER = Path.of("src/test/resources/golden/session");
-  static final String SNAPSHOT = "snapshot-session.v1.cbor";
+  static final String SNAPSHOT = "snapshot-session.v2.cbor";
+
+  /** Written by versions that knew no fingerprint of a session. */
+  static final String OLD_SNAPSHOT = "snapshot-session.v1.cbor";
+
+  static final String OLD_CREATED = "01-session-created.v1.cbor";
 
   /** The snapshot stands for the events before this index. */
   static final int SNAPSHOT_AT = 20;
@@ -99,7 +104,10 @@ final class GoldenJournal {
             List.of(new Alternative(5, "a", -0.25f), new Alternative(6, "b", -1.5f)));
     return List.of(
         new SessionCreated(
-            1000, List.of(new Message(Role.SYSTEM, "You are kind.")), Map.of("topic", "test")),
+            1000,
+            Optional.of("fp-0"),
+            List.of(new Message(Role.SYSTEM, "You are kind.")),
+            Map.of("topic", "test")),
         new TurnStarted(1001, 1, "key-1", "fp-1", plain),
         new AttemptStarted(1001, 1, 1, Optional.empty()),
         new TurnAdmitted(1002, 1, 1, prompt),
@@ -123,6 +131,18 @@ final class GoldenJournal {
         new TokensAppended(1016, 3, 1, 2, List.of(new Token(22, "z", Optional.of(logProb)))),
         new TurnCancelled(1017, 3),
         new SessionDeleted(1018));
+  }
+
+  /** What the first event meant before it had a fingerprint. */
+  static SessionCreated oldCreated() {
+    SessionCreated created = (SessionCreated) events().get(0);
+    return new SessionCreated(
+        created.at(), Optional.empty(), created.history(), created.metadata());
+  }
+
+  /** The session that the old snapshot holds. */
+  static Session oldSnapshot() {
+    return new Absent().apply(oldCreated()).applyAll(events().subList(1, SNAPSHOT_AT));
   }
 
   /** The session that the snapshot holds. */

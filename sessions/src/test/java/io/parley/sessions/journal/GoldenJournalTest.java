@@ -6,7 +6,6 @@ import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
 import io.parley.sessions.domain.Absent;
 import io.parley.sessions.domain.Generating;
-import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionEvent;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -70,10 +69,14 @@ class GoldenJournalTest {
   }
 
   @Test
-  void theSnapshotIsTheSessionThatItWasTakenOf() throws IOException {
-    byte[] bytes = Files.readAllBytes(GoldenJournal.FOLDER.resolve(GoldenJournal.SNAPSHOT));
-    Session snapshot = (Session) serializer.fromBinary(bytes, "session.v1");
-    assertThat(snapshot).isEqualTo(GoldenJournal.snapshot());
+  void aSnapshotIsTheSessionThatItWasTakenOf() throws IOException {
+    assertThat(read(GoldenJournal.SNAPSHOT)).isEqualTo(GoldenJournal.snapshot());
+    assertThat(read(GoldenJournal.OLD_SNAPSHOT)).isEqualTo(GoldenJournal.oldSnapshot());
+  }
+
+  @Test
+  void aSessionThatWasMadeBeforeFingerprintsHasNone() throws IOException {
+    assertThat(read(GoldenJournal.OLD_CREATED)).isEqualTo(GoldenJournal.oldCreated());
   }
 
   @Test

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class SessionSerializerTest {
@@ -47,7 +48,7 @@ class SessionSerializerTest {
   void fieldsThatWereNotWrittenYetGetTheirDefault() throws IOException {
     byte[] bytes = mapper.writeValueAsBytes(Map.of("at", 5));
     assertThat(serializer.fromBinary(bytes, "session-created.v1"))
-        .isEqualTo(new SessionEvent.SessionCreated(5, List.of(), Map.of()));
+        .isEqualTo(new SessionEvent.SessionCreated(5, Optional.empty(), List.of(), Map.of()));
   }
 
   @Test

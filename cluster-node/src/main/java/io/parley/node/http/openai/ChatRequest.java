@@ -83,7 +83,7 @@ public record ChatRequest(
   }
 
   /** What a session is asked; with an existing session all messages are the input. */
-  public TurnRequest turn(boolean existingSession, String keyDigest) {
+  public TurnRequest turn(boolean existingSession) {
     Messages.Split split =
         existingSession ? new Messages.Split(List.of(), messages) : Messages.split(messages);
     return new TurnRequest(
@@ -96,6 +96,6 @@ public record ChatRequest(
         Priority.INTERACTIVE,
         stored,
         false,
-        Labels.withKey(metadata, keyDigest));
+        metadata);
   }
 }

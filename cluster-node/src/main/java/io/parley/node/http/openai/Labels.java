@@ -6,25 +6,14 @@ import java.util.Optional;
 
 /**
  * What the edge notes with a turn, in its metadata under names that callers cannot use: what a
- * response object must tell later, and which key started the turn.
+ * response object must tell later.
  */
 public final class Labels {
   private static final String PREFIX = "parley.";
-  private static final String KEY = PREFIX + "key";
   private static final String PREVIOUS = PREFIX + "previous";
   private static final String CONVERSATION = PREFIX + "conversation";
 
   private Labels() {}
-
-  /** Notes the (hashed) idempotency key. */
-  public static Map<String, String> withKey(Map<String, String> metadata, String keyDigest) {
-    return with(metadata, KEY, keyDigest);
-  }
-
-  /** Whether a turn was started with this key. */
-  public static boolean hasKey(Map<String, String> metadata, String keyDigest) {
-    return keyDigest.equals(metadata.get(KEY));
-  }
 
   /** Notes the id of the response that this one goes on from. */
   public static Map<String, String> withPrevious(Map<String, String> metadata, String responseId) {

@@ -81,9 +81,9 @@ public record ResponsesRequest(
     text.ifPresent(object -> object.unsupportedUnless("format", Set.of("{\"type\":\"text\"}")));
   }
 
-  /** What a session is asked, with the history that a new session starts with. */
-  public TurnRequest turn(List<Message> history, String keyDigest) {
-    Map<String, String> labels = Labels.withKey(metadata, keyDigest);
+  /** What a session is asked. */
+  public TurnRequest turn() {
+    Map<String, String> labels = metadata;
     if (previousResponseId.isPresent()) {
       labels = Labels.withPrevious(labels, previousResponseId.get());
     }
@@ -92,7 +92,7 @@ public record ResponsesRequest(
     }
     return new TurnRequest(
         model.id(),
-        history,
+        List.of(),
         input,
         instructions,
         sampling,
