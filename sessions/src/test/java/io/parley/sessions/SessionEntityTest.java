@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.Finish;
+import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
 import io.parley.routing.protocol.Token;
@@ -190,11 +192,17 @@ class SessionEntityTest {
 
   @Test
   void aWaitingReaderHearsOfTokensOnlyWhenTheyAreJournaled() {
+    session = session.with("parley.session { adoption-lease = 1 h, read.wait = 1 h }");
     Worker worker = session.runningTurn();
     TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, true, to));
-    worker.group(0, "a");
+    assertThat(session.view().turns().get(0).status()).isEqualTo(TurnStatus.RUNNING);
+    SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
+    // what is never journaled differs from what is, so that having shown it would be seen
+    worker.send(0, Optional.of(new Finish(FinishReason.STOP, "")), "lost");
+    assertThat(worker.group(0, "a")).isEqualTo(new GroupAccepted(worker.attempt, 1, false));
     Reply.TurnSlice slice = (Reply.TurnSlice) reader.receiveMessage();
     assertThat(slice.tokens()).isEqualTo(Samples.tokens(0, "a"));
+    assertThat(slice.turn().status()).isEqualTo(TurnStatus.RUNNING);
   }
 
   @Test

@@ -67,6 +67,36 @@ final class JournaledSession {
     assertThat(ends.values()).as("ends of each turn").containsOnly(1);
   }
 
+  /**
+   * Checks that what a client saw of a node that was killed was in the journal before it died. That
+   * it is there now proves little: seed and position fix a token, so one that was lost is made
+   * again, the same.
+   *
+   * @param diedAtMillis when the node was dead, and before it was started again
+   */
+  void assertHeldBeforeShown(StreamingClient client, long diedAtMillis) {
+    List<EventStream.Event> shown = client.eventsBefore(diedAtMillis);
+    if (shown.isEmpty()) {
+      return;
+    }
+    int journaled = 0;
+    boolean completed = false;
+    for (JsonNode event : events()) {
+      JsonNode payload = event.path("payload");
+      if (payload.path("turn").asInt() == client.turn()
+          && payload.path("at").asLong() <= diedAtMillis) {
+        journaled += payload.at("/tokens/ids").size();
+        completed |= event.path("type").asText().equals("turn-completed.v1");
+      }
+    }
+    assertThat(StreamingClient.tokensSeen(shown.get(shown.size() - 1)))
+        .as("tokens that %s saw before the node died, of those journaled by then", client)
+        .isLessThanOrEqualTo(journaled);
+    if (shown.stream().anyMatch(client::isFinish)) {
+      assertThat(completed).as("%s saw a finish that was journaled by then", client).isTrue();
+    }
+  }
+
   /** Checks that what a client saw is the turn as it is journaled, each part of it once. */
   void assertSaw(StreamingClient client, int tokens) {
     JsonNode turn = api.json(api.get(client.turnPath()));

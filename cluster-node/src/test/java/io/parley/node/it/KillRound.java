@@ -10,9 +10,26 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Some clients stream at once; when they have seen so many events together, the node is killed. */
+/** Some clients stream at once; at some moment of their answers the node is killed. */
 final class KillRound {
-  private static final int KILL_AT_MAX = 120;
+  /** Where in the answers the node is killed. */
+  enum Moment {
+    /** So many milliseconds after the clients begin, so that a turn has perhaps begun. */
+    START(0, 100),
+    /** When the clients have seen so many events together. */
+    MIDDLE(1, 120),
+    /** When so many tokens are missing of a client's answer, or none and perhaps the finish. */
+    END(0, 10);
+
+    private final int min;
+    private final int max;
+
+    Moment(int min, int max) {
+      this.min = min;
+      this.max = max;
+    }
+  }
+
   private static final int TOKENS_MIN = 100;
   private static final int TOKENS_MAX = 160;
   private static final long PATIENCE_MINUTES = 6;
@@ -21,20 +38,29 @@ final class KillRound {
   private final ApiClient api;
   private final List<StreamingClient> clients;
   private final int tokens;
+  private final Moment moment;
   private final int killAt;
+  private final AtomicInteger seen = new AtomicInteger();
+  private long diedAtMillis;
   private long nanos;
 
   private KillRound(
-      NodeProcess node, ApiClient api, List<StreamingClient> clients, int tokens, int killAt) {
+      NodeProcess node,
+      ApiClient api,
+      List<StreamingClient> clients,
+      int tokens,
+      Moment moment,
+      int killAt) {
     this.node = node;
     this.api = api;
     this.clients = clients;
     this.tokens = tokens;
+    this.moment = moment;
     this.killAt = killAt;
   }
 
   /** A round with one client of each kind, and perhaps one more. */
-  static KillRound of(NodeProcess node, Random random) {
+  static KillRound of(NodeProcess node, Moment moment, Random random) {
     ApiClient api = new ApiClient(node);
     int tokens = random.nextInt(TOKENS_MIN, TOKENS_MAX + 1);
     List<StreamingClient> clients = new ArrayList<>();
@@ -44,7 +70,8 @@ final class KillRound {
     if (random.nextBoolean()) {
       clients.add(client(random.nextInt(3), api, tokens));
     }
-    return new KillRound(node, api, clients, tokens, random.nextInt(1, KILL_AT_MAX + 1));
+    int killAt = random.nextInt(moment.min, moment.max + 1);
+    return new KillRound(node, api, clients, tokens, moment, killAt);
   }
 
   private static StreamingClient client(int kind, ApiClient api, int tokens) {
@@ -59,22 +86,22 @@ final class KillRound {
   void run() {
     long begin = System.nanoTime();
     CompletableFuture<Void> reached = new CompletableFuture<>();
-    AtomicInteger seen = new AtomicInteger();
-    Runnable onEvent =
-        () -> {
-          if (seen.incrementAndGet() == killAt) {
-            reached.complete(null);
-          }
-        };
     ExecutorService threads = Executors.newFixedThreadPool(clients.size());
     try {
       CompletableFuture<Void> all =
           CompletableFuture.allOf(
               clients.stream()
-                  .map(client -> CompletableFuture.runAsync(() -> client.run(onEvent), threads))
+                  .map(
+                      client ->
+                          CompletableFuture.runAsync(
+                              () -> client.run(() -> onEvent(client, reached)), threads))
                   .toArray(CompletableFuture<?>[]::new));
+      if (moment == Moment.START) {
+        reached.completeOnTimeout(null, killAt, TimeUnit.MILLISECONDS);
+      }
       CompletableFuture.anyOf(all, reached).orTimeout(PATIENCE_MINUTES, TimeUnit.MINUTES).join();
       node.kill();
+      diedAtMillis = System.currentTimeMillis();
       node.start();
       all.orTimeout(PATIENCE_MINUTES, TimeUnit.MINUTES).join();
     } finally {
@@ -83,11 +110,25 @@ final class KillRound {
     nanos = System.nanoTime() - begin;
   }
 
+  private void onEvent(StreamingClient client, CompletableFuture<Void> reached) {
+    int sum = seen.incrementAndGet();
+    boolean now =
+        switch (moment) {
+          case START -> false;
+          case MIDDLE -> sum == killAt;
+          case END -> tokens - client.tokensSeen() <= killAt;
+        };
+    if (now) {
+      reached.complete(null);
+    }
+  }
+
   /** Compares what the clients saw with the journal. */
   void check() {
     for (StreamingClient client : clients) {
       JournaledSession session = new JournaledSession(api, client.session());
       session.assertSaw(client, tokens);
+      session.assertHeldBeforeShown(client, diedAtMillis);
       session.assertSound();
     }
   }
@@ -101,7 +142,8 @@ final class KillRound {
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "killed at event %d; %d of %d answers of %d tokens cut; %.1f s",
+        "killed at %s %d; %d of %d answers of %d tokens cut; %.1f s",
+        moment,
         killAt,
         clients.stream().filter(client -> client.losses() > 0).count(),
         clients.size(),

@@ -19,7 +19,15 @@ abstract class StreamingClient {
   private static final long PATIENCE_NANOS = TimeUnit.MINUTES.toNanos(5);
   private static final long RETRY_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
+  /**
+   * A connection.
+   *
+   * @param seenBefore how many events had been seen when it was opened
+   */
+  private record Connection(long openedAtMillis, int seenBefore) {}
+
   final ApiClient api;
+  private final List<Connection> connections = new ArrayList<>();
   private final List<Event> events = new ArrayList<>();
   private final StringBuilder text = new StringBuilder();
   private int finishes;
@@ -59,6 +67,7 @@ abstract class StreamingClient {
       boolean opened = false;
       try (EventStream stream = api.open(events.isEmpty() ? begin() : goOn(lastEvent()))) {
         opened = true;
+        connections.add(new Connection(System.currentTimeMillis(), events.size()));
         read(stream, onEvent);
       } catch (IOException e) {
         // lost, or nobody listens: the loop goes on
@@ -100,6 +109,28 @@ abstract class StreamingClient {
     return events;
   }
 
+  /**
+   * The events that came over the connections that were open before this time, however late they
+   * were read.
+   */
+  final List<Event> eventsBefore(long epochMillis) {
+    return connections.stream()
+        .filter(connection -> connection.openedAtMillis() > epochMillis)
+        .findFirst()
+        .map(connection -> events.subList(0, connection.seenBefore()))
+        .orElse(events);
+  }
+
+  /** How many of the answer's tokens were seen up to this event. */
+  static int tokensSeen(Event event) {
+    return Integer.parseInt(event.id().split("\\.")[2]);
+  }
+
+  /** How many of the answer's tokens were seen. */
+  final int tokensSeen() {
+    return events.isEmpty() ? 0 : tokensSeen(lastEvent());
+  }
+
   /** The answer as this client saw it. */
   final String text() {
     return text.toString();
@@ -118,9 +149,13 @@ abstract class StreamingClient {
     return events.get(0).id().split("\\.")[0];
   }
 
+  final int turn() {
+    return Integer.parseInt(events.get(0).id().split("\\.")[1]);
+  }
+
   /** Where the turn is found; known with the first event. */
   final String turnPath() {
-    return "/v1/sessions/" + session() + "/turns/" + events.get(0).id().split("\\.")[1];
+    return "/v1/sessions/" + session() + "/turns/" + turn();
   }
 
   @Override
