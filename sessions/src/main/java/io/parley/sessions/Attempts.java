@@ -29,7 +29,8 @@ final class Attempts {
     TOKENS,
     TURN,
     SUBMIT,
-    RETRY
+    RETRY,
+    LEASE
   }
 
   private final SessionId session;
@@ -66,8 +67,9 @@ final class Attempts {
       startTurnTimer(id(turn));
     }
     timers.cancel(Timer.RETRY);
+    timers.cancel(Timer.LEASE);
     timers.cancel(Timer.TOKENS);
-    expire(Timer.QUEUE, settings.timeouts().queue(), id(turn), FailureCode.QUEUE_TIMEOUT);
+    waitsForAdmission(turn);
     submit(state, nowMillis);
   }
 
@@ -99,15 +101,38 @@ final class Attempts {
     timers.startSingleTimer(Timer.SUBMIT, new Internal.SubmitAgain(id), wait);
   }
 
-  /** A worker gave a sign of the current attempt: it has it, so nothing is retried. */
+  /**
+   * A worker gave a sign of the current attempt: it has it, so it is adopted, and the phase that it
+   * is in is timed from now on if it was not. An attempt that is known to be lost stays so: such a
+   * sign may be older than the worker's death.
+   */
   void heardFrom(ActorRef<WorkerMessage> from, RunningTurn turn) {
-    timers.cancel(Timer.RETRY);
+    timers.cancel(Timer.LEASE);
     timers.cancel(Timer.SUBMIT);
+    timePhase(turn);
     if (!worker.equals(Optional.of(from))) {
       worker.ifPresent(context::unwatch);
       worker = Optional.of(from);
       context.watchWith(from, new Internal.WorkerGone(id(turn)));
     }
+  }
+
+  private void timePhase(RunningTurn turn) {
+    if (timers.isTimerActive(turn.admitted() ? Timer.TOKENS : Timer.QUEUE)) {
+      return;
+    }
+    if (!turn.admitted()) {
+      waitsForAdmission(turn);
+    } else if (turn.fruitless() > 0) {
+      admitted(turn);
+    } else {
+      madeTokens(turn);
+    }
+  }
+
+  /** The attempt waits in the queue, or at a worker. */
+  private void waitsForAdmission(RunningTurn turn) {
+    expire(Timer.QUEUE, settings.timeouts().queue(), id(turn), FailureCode.QUEUE_TIMEOUT);
   }
 
   /** The worker computes the prompt. */
@@ -120,6 +145,11 @@ final class Attempts {
   /** The worker makes tokens; if it falls silent, it is given up. */
   void madeTokens(RunningTurn turn) {
     expire(Timer.TOKENS, settings.timeouts().stall(), id(turn), FailureCode.WORKER_LOST);
+  }
+
+  /** The watched worker died. Who reports for it yet is watched again, and found to be dead. */
+  void workerGone() {
+    worker = Optional.empty();
   }
 
   /** The attempt is lost; another one starts after the backoff. */
@@ -136,7 +166,7 @@ final class Attempts {
     startTurnTimer(id(turn));
     Failure cause =
         new Failure(FailureCode.WORKER_LOST, "the session was recovered and no worker spoke up");
-    timers.startSingleTimer(Timer.RETRY, new Retry(id(turn), cause), settings.adoptionLease());
+    timers.startSingleTimer(Timer.LEASE, new Retry(id(turn), cause), settings.adoptionLease());
   }
 
   /** The turn ended against the worker's will: whoever has its attempt drops it. */

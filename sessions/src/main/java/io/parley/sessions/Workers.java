@@ -76,8 +76,10 @@ final class Workers {
 
   private ReplyEffect<SessionEvent, Session> failed(Session session, AttemptReport.Failed failed) {
     if (!isCurrent(session, failed)) {
-      return steps.nothing();
+      return failed.worker().map(worker -> drop(worker, failed)).orElseGet(steps::nothing);
     }
+    // it is told to drop the attempt when the next one, or the turn's end, is journaled
+    failed.worker().ifPresent(worker -> attempts.heardFrom(worker, ((Generating) session).turn()));
     Failure cause = new Failure(failed.code(), failed.message());
     if (failed.code().retryable()) {
       attempts.retryLater(((Generating) session).turn(), cause);
@@ -107,6 +109,7 @@ final class Workers {
       return steps.nothing();
     }
     if (message instanceof Internal.WorkerGone gone && gone.id().equals(current)) {
+      attempts.workerGone();
       attempts.retryLater(session.turn(), lost("the worker is gone"));
       return steps.nothing();
     }

@@ -156,6 +156,36 @@ class SessionEntityTest {
   }
 
   @Test
+  void aReportOlderThanItsWorkersDeathDoesNotHoldUpTheNextAttempt() {
+    session = session.with("parley.session.retry { min-backoff = 300 ms, max-backoff = 300 ms }");
+    Worker worker = session.runningTurn();
+    worker.group(0, "a");
+    worker.die();
+    session.view(); // the entity has heard of the death
+    worker.send(1, Optional.empty(), "b");
+
+    Work next = session.dispatcher.next();
+    assertThat(next.id().attempt()).isEqualTo(2);
+    assertThat(next.prefix()).containsExactly(100, 101);
+  }
+
+  @Test
+  void aFailureOfAnotherAttemptIsAnswered() {
+    session = session.with("parley.session.stall-timeout = 50 ms");
+    Worker worker = session.runningTurn();
+    worker.group(0, "a");
+    Work next = session.dispatcher.next();
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+
+    worker.fail(FailureCode.ENGINE_FAILED);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+    session.worker(next).finish(1, "b");
+    worker.fail(FailureCode.ENGINE_FAILED);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b"));
+  }
+
+  @Test
   void givesUpAfterTooManyAttemptsWithoutAToken() {
     session = session.with("parley.session.max-attempts = 3");
     session.startTurn("k");

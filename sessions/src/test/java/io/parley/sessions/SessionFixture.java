@@ -11,6 +11,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.ModelId;
@@ -65,7 +66,7 @@ final class SessionFixture implements AutoCloseable {
   final FakeDispatcher dispatcher = new FakeDispatcher();
   final ListedTurns running = new ListedTurns();
   final TestProbe<ClusterSharding.ShardCommand> shard = KIT.createTestProbe("shard");
-  final SessionSettings settings;
+  private SessionSettings settings;
   private ActorRef<SessionInbox> entity;
 
   private SessionFixture(SessionSettings settings) {
@@ -74,8 +75,12 @@ final class SessionFixture implements AutoCloseable {
   }
 
   static SessionFixture start(String overrides) {
-    return new SessionFixture(
-        SessionSettings.from(ConfigFactory.parseString(overrides).withFallback(CONFIG).resolve()));
+    return new SessionFixture(settings(overrides));
+  }
+
+  private static SessionSettings settings(String overrides) {
+    return SessionSettings.from(
+        ConfigFactory.parseString(overrides).withFallback(CONFIG).resolve());
   }
 
   static SessionFixture startDefault() {
@@ -106,6 +111,13 @@ final class SessionFixture implements AutoCloseable {
   /** As a crash and a recovery elsewhere. */
   void restart() {
     KIT.stop(entity, PATIENCE);
+    start();
+  }
+
+  /** The same, with other settings. */
+  void restart(String overrides) {
+    KIT.stop(entity, PATIENCE);
+    settings = settings(overrides);
     start();
   }
 
@@ -221,6 +233,10 @@ final class SessionFixture implements AutoCloseable {
       tell(
           new AttemptReport.TokenGroup(
               attempt, Samples.PROMPT, first, Samples.tokens(first, texts), finish, ref));
+    }
+
+    void fail(FailureCode code) {
+      tell(new AttemptReport.Failed(attempt, code, "x", Optional.of(ref)));
     }
 
     void die() {

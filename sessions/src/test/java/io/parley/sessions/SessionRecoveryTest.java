@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.testkit.javadsl.SnapshotTestKit;
+import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
@@ -71,6 +73,51 @@ class SessionRecoveryTest {
     assertThat(worker.group(2, "x")).isEqualTo(new DropAttempt(worker.attempt));
     session.worker(next).admit().finish(2, "c");
     assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a", "b", "c"));
+  }
+
+  @Test
+  void anAdoptedAttemptThatIsNotAdmittedIsTimedAsInTheQueue() {
+    session.startTurn("k");
+    Worker worker = session.worker(session.dispatcher.next());
+    session.restart("parley.session { adoption-lease = 1 h, queue-timeout = 50 ms }");
+    session.tell(new AttemptReport.Dispatched(worker.attempt, worker.ref));
+    assertThat(failureOf(1)).isEqualTo(FailureCode.QUEUE_TIMEOUT);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+  }
+
+  @Test
+  void anAdoptedAttemptWithoutATokenIsTimedFromItsRepeatedAdmission() {
+    Worker worker = session.runningTurn();
+    session.view();
+    session.restart("parley.session { adoption-lease = 1 h, first-token-timeout = 50 ms }");
+    worker.admit();
+    assertThat(failureOf(1)).isEqualTo(FailureCode.FIRST_TOKEN_TIMEOUT);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+  }
+
+  @Test
+  void anAdoptedWorkerThatFallsSilentIsReplaced() {
+    Worker worker = session.runningTurn();
+    worker.group(0, "a");
+    session.restart("parley.session { adoption-lease = 1 h, stall-timeout = 50 ms }");
+    assertThat(worker.group(0, "a")).isEqualTo(new GroupAccepted(worker.attempt, 1, false));
+    assertThat(session.dispatcher.next().id().attempt()).isEqualTo(2);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
+  }
+
+  private FailureCode failureOf(int turn) {
+    await().until(() -> session.view().turns().get(turn - 1).status().ended());
+    return session.view().turns().get(turn - 1).failure().orElseThrow().code();
+  }
+
+  @Test
+  void aWorkerWhoseFailureIsTheFirstThatIsHeardOfItIsToldToDropTheAttempt() {
+    Worker worker = session.runningTurn();
+    session.view();
+    session.restart("parley.session.adoption-lease = 1 h");
+    worker.fail(FailureCode.ENGINE_FAILED);
+    assertThat(session.dispatcher.next().id().attempt()).isEqualTo(2);
+    worker.probe.expectMessage(new DropAttempt(worker.attempt));
   }
 
   @Test
