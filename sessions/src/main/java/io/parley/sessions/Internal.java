@@ -34,6 +34,9 @@ sealed interface Internal extends SessionInbox {
   /** The list of running turns did not take the turn; perhaps it does now. */
   record Mark(int turn) implements Internal {}
 
+  /** The journal cannot be read, now or later. */
+  record Unreadable() implements Internal {}
+
   /** Does nothing but to let the messages that wait go on. */
   record Nudge() implements Internal {}
 

@@ -21,6 +21,8 @@ import java.util.Optional;
  * again when the answer was lost, and refuses with a reason instead of failing.
  */
 public sealed interface SessionCommand extends SessionInbox {
+  /** Who is answered. */
+  ActorRef<Reply> replyTo();
 
   /**
    * Makes an empty conversation, or one that starts with {@code history}. Done again it changes
@@ -279,6 +281,8 @@ public sealed interface SessionCommand extends SessionInbox {
     /** The dispatcher's queue is full. */
     OVERLOADED,
     /** The journal does not answer; the command may or may not have taken effect. */
-    JOURNAL_UNAVAILABLE
+    JOURNAL_UNAVAILABLE,
+    /** The session's journal cannot be read by this version, or is not sound. */
+    UNREADABLE
   }
 }

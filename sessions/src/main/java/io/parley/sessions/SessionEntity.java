@@ -9,6 +9,7 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.typed.PersistenceId;
 import akka.persistence.typed.RecoveryCompleted;
+import akka.persistence.typed.RecoveryFailed;
 import akka.persistence.typed.javadsl.CommandHandlerWithReply;
 import akka.persistence.typed.javadsl.EventHandler;
 import akka.persistence.typed.javadsl.EventSourcedBehaviorWithEnforcedReplies;
@@ -33,7 +34,8 @@ import java.time.InstantSource;
  * anew by recovery. {@link Callers} and {@link Workers} handle the messages, in {@link Steps}.
  *
  * <p>When the journal fails, whether the events are stored is unknown: the entity recovers after a
- * backoff and the journal tells. Callers and workers, left without an answer, ask again.
+ * backoff and the journal tells. Callers and workers, left without an answer, ask again. A journal
+ * that cannot be read is another matter: see {@link RecoveryGuard}.
  */
 public final class SessionEntity
     extends EventSourcedBehaviorWithEnforcedReplies<SessionInbox, SessionEvent, Session> {
@@ -71,11 +73,13 @@ public final class SessionEntity
   private final Steps steps;
   private final Callers callers;
   private final Workers workers;
+  private final RecoveryGuard guard;
   private boolean passivating;
 
   private SessionEntity(
       SessionId id,
       Surroundings around,
+      RecoveryGuard guard,
       ActorContext<SessionInbox> context,
       TimerScheduler<SessionInbox> timers) {
     super(
@@ -85,6 +89,7 @@ public final class SessionEntity
     this.id = id;
     this.around = around;
     this.settings = around.settings();
+    this.guard = guard;
     this.context = context;
     this.timers = timers;
     this.attempts = new Attempts(id, settings, around.submitter(), context, timers);
@@ -103,7 +108,13 @@ public final class SessionEntity
    */
   public static Behavior<SessionInbox> create(SessionId id, Surroundings around) {
     return Behaviors.setup(
-        context -> Behaviors.withTimers(timers -> new SessionEntity(id, around, context, timers)));
+        context -> {
+          var guard = new RecoveryGuard(id, around.settings().passivateAfter(), context);
+          return Behaviors.intercept(
+              () -> guard,
+              Behaviors.withTimers(
+                  timers -> new SessionEntity(id, around, guard, context, timers)));
+        });
   }
 
   /** The id of a session's journal. */
@@ -135,6 +146,7 @@ public final class SessionEntity
   public SignalHandler<Session> signalHandler() {
     return newSignalHandlerBuilder()
         .onSignal(RecoveryCompleted.instance(), this::recovered)
+        .onSignal(RecoveryFailed.class, (session, failed) -> guard.failed(failed.getFailure()))
         .build();
   }
 
@@ -144,6 +156,7 @@ public final class SessionEntity
   }
 
   private void recovered(Session session) {
+    guard.recovered();
     passivating = false;
     attempts.forget();
     if (session instanceof Generating generating) {

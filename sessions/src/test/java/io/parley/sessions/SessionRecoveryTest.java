@@ -21,6 +21,7 @@ import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionEvent.AttemptStarted;
 import io.parley.sessions.domain.SessionEvent.TurnCompleted;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import java.io.NotSerializableException;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.RepeatedTest;
@@ -203,6 +204,35 @@ class SessionRecoveryTest {
     SessionFixture.JOURNAL.failNextRead(session.persistenceId());
     session.restart();
     assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a"));
+  }
+
+  @Test
+  void aJournalThatCannotBeDecodedIsReadOnceAndRefusesAll() {
+    Worker worker = session.runningTurn();
+    worker.group(0, "a");
+    for (int i = 0; i < 3; i++) {
+      SessionFixture.JOURNAL.failNextRead(
+          session.persistenceId(), new NotSerializableException("turn-started.v99"));
+    }
+    session.restart();
+    for (int i = 0; i < 2; i++) {
+      Reply.Refused refused = (Reply.Refused) session.startTurn("other");
+      assertThat(refused.reason()).isEqualTo(RefusalReason.UNREADABLE);
+    }
+    assertThat(worker.group(1, "b")).isEqualTo(new DropAttempt(worker.attempt));
+    session.stop();
+  }
+
+  @Test
+  void aJournalThatTwoNodesWroteIsRefusedByTheReplayFilter() {
+    session.startTurn("k");
+    SessionFixture.JOURNAL.failNextRead(
+        session.persistenceId(),
+        new IllegalStateException("Invalid replayed event [sequenceNr=2] from a new writer."));
+    session.restart("parley.session.passivate-after = 20 ms");
+    assertThat(((Reply.Refused) session.ask(SessionCommand.Get::new)).reason())
+        .isEqualTo(RefusalReason.UNREADABLE);
+    session.expectGone();
   }
 
   @Test

@@ -45,6 +45,9 @@ public final class Errors {
                   "journal_unavailable",
                   "The journal does not answer; send the same Idempotency-Key again.")
               .withRetryAfter(retryAfter);
+      case UNREADABLE ->
+          ApiException.of(
+              500, "session_unreadable", "The journal of this conversation cannot be read.");
     };
   }
 

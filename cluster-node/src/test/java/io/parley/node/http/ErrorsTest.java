@@ -22,6 +22,7 @@ class ErrorsTest {
     "SESSION_FULL, 409, session_full, false",
     "OVERLOADED, 429, overloaded, true",
     "JOURNAL_UNAVAILABLE, 503, journal_unavailable, true",
+    "UNREADABLE, 500, session_unreadable, false",
   })
   void mapsRefusals(RefusalReason reason, int status, String code, boolean retry) {
     ApiException error =

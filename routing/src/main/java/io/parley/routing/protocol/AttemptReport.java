@@ -14,6 +14,19 @@ import java.util.Optional;
 public sealed interface AttemptReport extends SessionInbox {
   AttemptId id();
 
+  /** The worker that is to be answered; a dispatcher is not. */
+  default Optional<ActorRef<WorkerMessage>> from() {
+    if (this instanceof Dispatched dispatched) {
+      return Optional.of(dispatched.worker());
+    }
+    if (this instanceof Admitted admitted) {
+      return Optional.of(admitted.worker());
+    }
+    return this instanceof TokenGroup group
+        ? Optional.of(group.worker())
+        : ((Failed) this).worker();
+  }
+
   /** The dispatcher handed the work to this worker; the session watches it from now on. */
   record Dispatched(AttemptId id, ActorRef<WorkerMessage> worker) implements AttemptReport {}
 
