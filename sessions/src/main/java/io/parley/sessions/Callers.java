@@ -11,16 +11,22 @@ import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionAction;
 import io.parley.sessions.domain.SessionEvent;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /** What a session does when the edges of the cluster ask. */
 final class Callers {
+  private static final Reply MEMORY_FULL =
+      overloaded("the node holds as many sessions as it may", Optional.empty());
+
   private final Steps steps;
   private final WorkSubmitter submitter;
+  private final BooleanSupplier memoryFull;
   private final RunningMark mark;
 
-  Callers(Steps steps, WorkSubmitter submitter, RunningMark mark) {
+  Callers(Steps steps, WorkSubmitter submitter, BooleanSupplier memoryFull, RunningMark mark) {
     this.steps = steps;
     this.submitter = submitter;
+    this.memoryFull = memoryFull;
     this.mark = mark;
   }
 
@@ -50,13 +56,13 @@ final class Callers {
       return change(session, new SessionAction.DeleteTurn(delete.turn()), delete.replyTo());
     }
     if (command instanceof SessionCommand.Create create) {
-      return change(
+      return grow(
           session,
           new SessionAction.Create(create.fingerprint(), create.history(), create.metadata()),
           create.replyTo());
     }
     if (command instanceof SessionCommand.AppendMessages append) {
-      return change(
+      return grow(
           session,
           new SessionAction.AppendMessages(append.key(), append.messages()),
           append.replyTo());
@@ -81,12 +87,12 @@ final class Callers {
             start.request());
     Decision decision = steps.decide(session, action);
     if (decision instanceof Decision.Accept) {
+      if (memoryFull.getAsBoolean()) {
+        return steps.reply(start.replyTo(), MEMORY_FULL);
+      }
       Optional<Long> full = submitter.retryAfterMillis(start.request().model());
       if (full.isPresent()) {
-        Reply overloaded =
-            new Reply.Refused(
-                RefusalReason.OVERLOADED, "the queue is full", Optional.empty(), full);
-        return steps.reply(start.replyTo(), overloaded);
+        return steps.reply(start.replyTo(), overloaded("the queue is full", full));
       }
     }
     return steps.carryOut(
@@ -119,13 +125,28 @@ final class Callers {
     return session instanceof Generating generating && generating.turn().spec().number() == turn;
   }
 
+  /** A change that adds text, if the node has memory for it. */
+  private ReplyEffect<SessionEvent, Session> grow(
+      Session session, SessionAction action, ActorRef<Reply> replyTo) {
+    Decision decision = steps.decide(session, action);
+    return decision instanceof Decision.Accept && memoryFull.getAsBoolean()
+        ? steps.reply(replyTo, MEMORY_FULL)
+        : carryOut(session, decision, replyTo);
+  }
+
   private ReplyEffect<SessionEvent, Session> change(
       Session session, SessionAction action, ActorRef<Reply> replyTo) {
+    return carryOut(session, steps.decide(session, action), replyTo);
+  }
+
+  private ReplyEffect<SessionEvent, Session> carryOut(
+      Session session, Decision decision, ActorRef<Reply> replyTo) {
     return steps.carryOut(
-        session,
-        steps.decide(session, action),
-        replyTo,
-        (outcome, after) -> replyTo.tell(new Reply.Done()));
+        session, decision, replyTo, (outcome, after) -> replyTo.tell(new Reply.Done()));
+  }
+
+  private static Reply overloaded(String why, Optional<Long> retryAfterMillis) {
+    return new Reply.Refused(RefusalReason.OVERLOADED, why, Optional.empty(), retryAfterMillis);
   }
 
   private static Reply notFound() {

@@ -25,7 +25,7 @@ sealed interface Internal extends SessionInbox {
   /** Some read waited long enough. */
   record ReadsDue() implements Internal {}
 
-  /** Nothing came for a while. */
+  /** Nothing came for a while, or the node's memory is short: an idle session leaves. */
   record Quiet() implements Internal {}
 
   /** The list of running turns has taken the turn, or has not. */

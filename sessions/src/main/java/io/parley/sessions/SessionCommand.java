@@ -194,7 +194,7 @@ public sealed interface SessionCommand extends SessionInbox {
      * The command had no effect.
      *
      * @param runningTurn the turn in the way, with {@link RefusalReason#TURN_RUNNING}
-     * @param retryAfterMillis with {@link RefusalReason#OVERLOADED} and {@link
+     * @param retryAfterMillis where it is known, with {@link RefusalReason#OVERLOADED} and {@link
      *     RefusalReason#JOURNAL_UNAVAILABLE}
      */
     record Refused(
@@ -278,7 +278,7 @@ public sealed interface SessionCommand extends SessionInbox {
     KEY_REUSED,
     /** The session has as many turns or messages as it may. */
     SESSION_FULL,
-    /** The dispatcher's queue is full. */
+    /** The dispatcher's queue is full, or the session's node has no memory for more. */
     OVERLOADED,
     /** The journal does not answer; the command may or may not have taken effect. */
     JOURNAL_UNAVAILABLE,

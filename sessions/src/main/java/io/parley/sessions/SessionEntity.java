@@ -2,6 +2,7 @@ package io.parley.sessions;
 
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.Behavior;
+import akka.actor.typed.PostStop;
 import akka.actor.typed.SupervisorStrategy;
 import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
@@ -21,6 +22,7 @@ import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
 import io.parley.sessions.domain.Absent;
+import io.parley.sessions.domain.Existing;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionEvent;
@@ -44,6 +46,7 @@ public final class SessionEntity
    * What an entity needs of the world around it.
    *
    * @param running where a turn that runs is found again by itself
+   * @param live the sessions in this node's memory, of which this becomes one
    * @param shard where it asks to be passivated
    * @param clock what the events are dated by
    */
@@ -51,6 +54,7 @@ public final class SessionEntity
       SessionSettings settings,
       WorkSubmitter submitter,
       RunningTurns running,
+      LiveSessions<ActorRef<SessionInbox>> live,
       ActorRef<ClusterSharding.ShardCommand> shard,
       InstantSource clock) {}
 
@@ -97,7 +101,7 @@ public final class SessionEntity
     this.mark = new RunningMark(id, settings.journalRetry(), around.running(), context, timers);
     this.steps =
         new Steps(Effect(), around.clock(), settings.limits(), attempts, mark, this::changed);
-    this.callers = new Callers(steps, around.submitter(), mark);
+    this.callers = new Callers(steps, around.submitter(), around.live()::isFull, mark);
     this.workers = new Workers(steps, attempts);
   }
 
@@ -146,13 +150,19 @@ public final class SessionEntity
   public SignalHandler<Session> signalHandler() {
     return newSignalHandlerBuilder()
         .onSignal(RecoveryCompleted.instance(), this::recovered)
-        .onSignal(RecoveryFailed.class, (session, failed) -> guard.failed(failed.getFailure()))
+        .onSignal(RecoveryFailed.class, this::recoveryFailed)
+        .onSignal(PostStop.instance(), session -> around.live().remove(context.getSelf()))
         .build();
   }
 
   @Override
   public CommandHandlerWithReply<SessionInbox, SessionEvent, Session> commandHandler() {
     return this::handle;
+  }
+
+  private void recoveryFailed(Session session, RecoveryFailed failed) {
+    around.live().remove(context.getSelf());
+    guard.failed(failed.getFailure());
   }
 
   private void recovered(Session session) {
@@ -238,6 +248,8 @@ public final class SessionEntity
 
   /** The state is another one, or was recovered: readers hear of it, and quiet is watched for. */
   private void changed(Session session) {
+    long bytes = session instanceof Existing existing ? existing.storedBytes() : 0;
+    around.live().update(context.getSelf(), bytes, !(session instanceof Generating));
     readers.answerNews(session);
     if (session instanceof Generating) {
       context.cancelReceiveTimeout();

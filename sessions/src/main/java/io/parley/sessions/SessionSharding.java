@@ -1,5 +1,6 @@
 package io.parley.sessions;
 
+import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Props;
 import akka.cluster.Member;
@@ -38,6 +39,9 @@ public final class SessionSharding {
       SessionSettings settings,
       WorkSubmitter submitter,
       RunningTurns running) {
+    LiveSessions<ActorRef<SessionInbox>> live =
+        new LiveSessions<>(
+            settings.memoryBudgetBytes(), session -> session.tell(new Internal.Quiet()));
     // sessions ask for their own passivation: a running turn may be silent for long
     ClusterShardingSettings sharding =
         ClusterShardingSettings.create(system).withNoPassivationStrategy();
@@ -52,6 +56,7 @@ public final class SessionSharding {
                                 settings,
                                 submitter,
                                 running,
+                                live,
                                 context.getShard(),
                                 InstantSource.system())))
                 .withMessageExtractor(new HashCodeMessageExtractor<>(settings.shards()))

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import akka.actor.testkit.typed.javadsl.TestProbe;
+import akka.actor.typed.ActorRef;
+import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
+import io.parley.routing.protocol.SessionInbox;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
@@ -23,6 +26,7 @@ import io.parley.sessions.domain.SessionEvent.TurnStarted;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -86,6 +90,39 @@ class SessionEntityTest {
     assertThat(refused.reason()).isEqualTo(RefusalReason.OVERLOADED);
     assertThat(refused.retryAfterMillis()).contains(700L);
     assertThat(session.journal()).isEmpty();
+  }
+
+  @Test
+  void nothingBeginsWhenTheNodesMemoryIsFullAndAnIdleSessionLeaves() {
+    session.runningTurn().finish(0, "a");
+    TestProbe<SessionInbox> another = SessionFixture.KIT.createTestProbe(SessionInbox.class);
+    session.live.update(another.ref(), SessionFixture.MEMORY_BYTES, false);
+
+    assertThat(session.shard.receiveMessage()).isInstanceOf(ClusterSharding.Passivate.class);
+    assertThat(refusal(SessionFixture.start("other", Samples.request("hello"))))
+        .isEqualTo(RefusalReason.OVERLOADED);
+    assertThat(refusal(to -> new SessionCommand.AppendMessages("m", List.of(), to)))
+        .isEqualTo(RefusalReason.OVERLOADED);
+    // what was done before is answered as ever
+    assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, true));
+
+    session.live.remove(another.ref());
+    assertThat(session.startTurn("other")).isEqualTo(new Reply.TurnAccepted(2, false));
+  }
+
+  @Test
+  void aSessionThatLeftWeighsNothing() {
+    TestProbe<SessionInbox> another = SessionFixture.KIT.createTestProbe(SessionInbox.class);
+    session.startTurn("k");
+    session.live.update(
+        another.ref(), SessionFixture.MEMORY_BYTES - LiveSessions.ENTITY_BYTES, false);
+    assertThat(session.live.isFull()).isTrue();
+    session.stop();
+    await().until(() -> !session.live.isFull());
+  }
+
+  private RefusalReason refusal(Function<ActorRef<Reply>, SessionCommand> command) {
+    return ((Reply.Refused) session.ask(command)).reason();
   }
 
   @Test

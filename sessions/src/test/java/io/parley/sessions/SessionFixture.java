@@ -59,12 +59,15 @@ final class SessionFixture implements AutoCloseable {
           .withFallback(PersistenceTestKitSnapshotPlugin.config())
           .withFallback(ConfigFactory.load());
 
+  static final long MEMORY_BYTES = 1 << 20;
   static final ActorTestKit KIT = ActorTestKit.create("sessions", CONFIG);
   static final PersistenceTestKit JOURNAL = PersistenceTestKit.create(KIT.system());
 
   final SessionId id = new SessionId(TenantId.DEFAULT, "s" + NUMBER.incrementAndGet());
   final FakeDispatcher dispatcher = new FakeDispatcher();
   final ListedTurns running = new ListedTurns();
+  final LiveSessions<ActorRef<SessionInbox>> live =
+      new LiveSessions<>(MEMORY_BYTES, session -> session.tell(new Internal.Quiet()));
   final TestProbe<ClusterSharding.ShardCommand> shard = KIT.createTestProbe("shard");
   private SessionSettings settings;
   private ActorRef<SessionInbox> entity;
@@ -105,7 +108,7 @@ final class SessionFixture implements AutoCloseable {
             SessionEntity.create(
                 id,
                 new SessionEntity.Surroundings(
-                    settings, dispatcher, running, shard.ref(), InstantSource.system())));
+                    settings, dispatcher, running, live, shard.ref(), InstantSource.system())));
   }
 
   /** As a crash and a recovery elsewhere. */

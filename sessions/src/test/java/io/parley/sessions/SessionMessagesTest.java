@@ -54,6 +54,7 @@ class SessionMessagesTest {
                     SessionSettings.from(KIT.system().settings().config()),
                     dispatcher,
                     new ListedTurns(),
+                    new LiveSessions<>(1 << 20, idle -> {}),
                     KIT.<ClusterSharding.ShardCommand>createTestProbe().ref(),
                     InstantSource.system())),
             EventSourcedBehaviorTestKit.enabledSerializationSettings().withVerifyEquality(true));

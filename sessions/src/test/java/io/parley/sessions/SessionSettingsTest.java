@@ -45,6 +45,7 @@ class SessionSettingsTest {
     "max-stored-bytes,1 GiB",
     "queue-timeout,0 s",
     "turn-timeout,48 h",
+    "memory-budget,1 MiB",
     "retry.max-backoff,1 ms",
     "snapshot.keep,0"
   })

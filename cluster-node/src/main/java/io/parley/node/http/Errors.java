@@ -37,7 +37,7 @@ public final class Errors {
           ApiException.of(
               409, "session_full", "This conversation is full: " + refused.detail() + ".");
       case OVERLOADED ->
-          ApiException.of(429, "overloaded", "All workers are busy and the queue is full.")
+          ApiException.of(429, "overloaded", "Too much is asked for now: " + refused.detail() + ".")
               .withRetryAfter(retryAfter);
       case JOURNAL_UNAVAILABLE ->
           ApiException.of(

@@ -15,6 +15,9 @@ public sealed interface Existing extends Session permits Idle, Generating {
   /** All but the running turn. */
   Conversation conversation();
 
+  /** Bytes of all its text and tokens as stored; what it takes in memory is a multiple of it. */
+  long storedBytes();
+
   /** What both states decide alike; empty where they differ. */
   default Optional<Decision> decideAlike(SessionAction action, long now, SessionLimits limits) {
     if (action instanceof Create create) {

@@ -40,6 +40,13 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
   private static final Finish CUT = new Finish(FinishReason.LENGTH, "");
 
   @Override
+  public long storedBytes() {
+    return conversation.storedBytes()
+        + Weight.of(turn.spec().request())
+        + turn.answer().storedBytes();
+  }
+
+  @Override
   public Decision decide(SessionAction action, long now, SessionLimits limits) {
     return decideAlike(action, now, limits).orElseGet(() -> decideRunning(action, now, limits));
   }

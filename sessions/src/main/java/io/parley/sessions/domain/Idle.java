@@ -20,6 +20,11 @@ import java.util.Optional;
 public record Idle(Conversation conversation) implements Existing {
 
   @Override
+  public long storedBytes() {
+    return conversation.storedBytes();
+  }
+
+  @Override
   public Decision decide(SessionAction action, long now, SessionLimits limits) {
     return decideAlike(action, now, limits).orElseGet(() -> decideIdle(action, now, limits));
   }
