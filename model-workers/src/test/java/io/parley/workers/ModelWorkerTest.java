@@ -35,6 +35,7 @@ import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
@@ -116,7 +117,8 @@ class ModelWorkerTest {
       assertThat(node.submit(work(model, sessionId, turn, List.of()))).isInstanceOf(Queued.class);
     }
     assertThat(node.submit(work(model, sessionId, 99, List.of()))).isInstanceOf(Full.class);
-    assertThat(Dispatchers.get(node.kit.system()).hasRoom(model.id())).isPresent();
+    assertThat(Dispatchers.get(node.kit.system()).hasRoom(TenantId.DEFAULT, model.id()))
+        .isPresent();
     assertThat(replica.started).hasSize(2);
 
     // a slot that gets free makes room for one more, and a place in the queue

@@ -57,14 +57,14 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
    *
    * @param served whether the directory knows a worker for a model
    * @param sessions takes reports to the sessions
-   * @param retryAfterMillis the gauge that is read without a message: models whose queue is full
+   * @param full the gauge that is read without a message: models whose queue is full
    */
   record Surroundings(
       RoutingSettings settings,
       RoutingPolicy policy,
       Predicate<ModelId> served,
       Consumer<AttemptReport> sessions,
-      Map<ModelId, Long> retryAfterMillis,
+      Map<ModelId, FullQueue> full,
       InstantSource clock) {}
 
   private record Sweep() implements Command {}
@@ -297,7 +297,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
       if (stream.isEmpty()) {
         break;
       }
-      lane.queue().remove(work.id());
+      lane.queue().take(work);
       lane.rate().handedOut(System.nanoTime());
       underWay.put(work.id(), stream.get());
       stream.get().hand(work);
@@ -332,10 +332,10 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   private void settle(ModelId model) {
     Lane lane = lanes.get(model);
     if (lane.queue().isFull()) {
-      surroundings.retryAfterMillis().put(model, retryAfter(lane).toMillis());
+      surroundings.full().put(model, lane.queue().full(retryAfter(lane).toMillis()));
       return;
     }
-    surroundings.retryAfterMillis().remove(model);
+    surroundings.full().remove(model);
     boolean streamed = streams.values().stream().anyMatch(s -> s.model().equals(model));
     if (lane.queue().isEmpty() && !streamed) {
       lanes.remove(model);
@@ -352,7 +352,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   }
 
   private Behavior<Command> giveUp() {
-    surroundings.retryAfterMillis().clear();
+    surroundings.full().clear();
     String why = "the dispatcher stopped";
     underWay.keySet().forEach(id -> fail(id, FailureCode.WORKER_LOST, why));
     lanes

@@ -7,6 +7,7 @@ import akka.actor.typed.Extension;
 import akka.actor.typed.ExtensionId;
 import akka.actor.typed.Props;
 import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.TenantId;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
@@ -20,7 +21,7 @@ public final class Dispatchers implements Extension {
   private static final Id ID = new Id();
 
   private final ActorSystem<?> system;
-  private final Map<ModelId, Long> retryAfterMillis = new ConcurrentHashMap<>();
+  private final Map<ModelId, FullQueue> full = new ConcurrentHashMap<>();
   private ActorRef<Dispatcher.Command> dispatcher; // guarded by this
 
   private Dispatchers(ActorSystem<?> system) {
@@ -51,7 +52,7 @@ public final class Dispatchers implements Extension {
                 policy,
                 directory::serves,
                 SessionReports.bySharding(system),
-                retryAfterMillis,
+                full,
                 InstantSource.system())));
   }
 
@@ -69,11 +70,14 @@ public final class Dispatchers implements Extension {
   }
 
   /**
-   * Whether a work for the model would be queued now, without sending a message: empty when it
-   * would, else after how many milliseconds there may be room. A hint: {@code Submit} decides.
+   * Whether a tenant's work for the model would be queued now, without sending a message: empty
+   * when it would, else after how many milliseconds there may be room. A hint: {@code Submit}
+   * decides.
    */
-  public Optional<Long> hasRoom(ModelId model) {
-    return Optional.ofNullable(retryAfterMillis.get(model));
+  public Optional<Long> hasRoom(TenantId tenant, ModelId model) {
+    return Optional.ofNullable(full.get(model))
+        .filter(queue -> queue.refuses(tenant))
+        .map(FullQueue::retryAfterMillis);
   }
 
   private static final class Id extends ExtensionId<Dispatchers> {

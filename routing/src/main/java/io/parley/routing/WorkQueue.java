@@ -2,26 +2,29 @@ package io.parley.routing;
 
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import java.util.ArrayList;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
 
 /**
- * The works that wait for one model, bounded. Interactive works go first, in order of arrival; a
- * bulk work counts as if it had come {@code bulkPatience} later than it did, so it is overtaken for
- * so long and never starves.
+ * The works that wait for one model, bounded. Interactive works go first; a bulk work counts as if
+ * it had come {@code bulkPatience} later than it did, so it is overtaken for so long and never
+ * starves. Within a priority tenants take turns.
+ *
+ * <p>One tenant may use the whole capacity. When it is used up, a tenant still has room while it
+ * holds less than its fair share, the capacity divided by the tenants that wait; so nobody is kept
+ * out by another's works. What all hold together is at most twice the capacity.
  */
 final class WorkQueue {
-  private record Waiting(Work work, long sinceNanos) {}
-
   private final int capacity;
   private final long bulkPatienceNanos;
-  private final Map<AttemptId, Waiting> interactive = new LinkedHashMap<>();
-  private final Map<AttemptId, Waiting> bulk = new LinkedHashMap<>();
+  private final FairLine interactive = new FairLine();
+  private final FairLine bulk = new FairLine();
 
   WorkQueue(int capacity, long bulkPatienceNanos) {
     this.capacity = capacity;
@@ -36,62 +39,92 @@ final class WorkQueue {
     return size() == 0;
   }
 
+  /** Whether some tenant has no room. */
   boolean isFull() {
     return size() >= capacity;
   }
 
+  /** Whether a work of this tenant would be queued. */
+  boolean hasRoom(TenantId tenant) {
+    if (!isFull()) {
+      return true;
+    }
+    Set<TenantId> sharing = tenants();
+    sharing.add(tenant);
+    int held = interactive.size(tenant) + bulk.size(tenant);
+    return size() < 2L * capacity && held < capacity / sharing.size();
+  }
+
+  /** Who has no room, when the queue is full. */
+  FullQueue full(long retryAfterMillis) {
+    Set<TenantId> sharing = tenants();
+    boolean forAll = size() >= 2L * capacity || sharing.size() >= capacity;
+    sharing.removeIf(this::hasRoom);
+    return new FullQueue(retryAfterMillis, forAll, sharing);
+  }
+
+  private Set<TenantId> tenants() {
+    Set<TenantId> tenants = new HashSet<>(interactive.tenants());
+    tenants.addAll(bulk.tenants());
+    return tenants;
+  }
+
   boolean contains(AttemptId id) {
-    return interactive.containsKey(id) || bulk.containsKey(id);
+    return interactive.contains(id) || bulk.contains(id);
   }
 
   /** Queues a work; false when there is no room. */
   boolean offer(Work work, long nowNanos) {
-    if (isFull()) {
+    if (!hasRoom(work.id().session().tenant())) {
       return false;
     }
-    Map<AttemptId, Waiting> line = work.priority() == Priority.BULK ? bulk : interactive;
-    line.put(work.id(), new Waiting(work, nowNanos));
+    line(work).add(work, nowNanos);
     return true;
+  }
+
+  private FairLine line(Work work) {
+    return work.priority() == Priority.BULK ? bulk : interactive;
   }
 
   /** The work whose turn it is. */
   Optional<Work> peek() {
-    Optional<Waiting> first = interactive.values().stream().findFirst();
-    Optional<Waiting> firstBulk = bulk.values().stream().findFirst();
+    Optional<FairLine.Waiting> first = interactive.first();
+    Optional<FairLine.Waiting> firstBulk = bulk.first();
     if (first.isPresent() && firstBulk.isPresent()) {
       long bulkCounts = firstBulk.get().sinceNanos() + bulkPatienceNanos;
       // a difference, because nanoTime may overflow
       return Optional.of(
           bulkCounts - first.get().sinceNanos() < 0 ? firstBulk.get().work() : first.get().work());
     }
-    return first.or(() -> firstBulk).map(Waiting::work);
+    return first.or(() -> firstBulk).map(FairLine.Waiting::work);
+  }
+
+  /** Takes a work out to hand it to a worker: its tenant had its turn. */
+  void take(Work work) {
+    line(work).remove(work.id());
+    line(work).goBehind(work.id().session().tenant());
   }
 
   /** Takes a work out; false when it does not wait here. */
   boolean remove(AttemptId id) {
-    return interactive.remove(id) != null || bulk.remove(id) != null;
+    return interactive.remove(id) || bulk.remove(id);
   }
 
   /** Takes out what is past its deadline. */
   List<Work> removeExpired(long nowEpochMillis) {
-    List<Work> expired = new ArrayList<>();
-    for (Map<AttemptId, Waiting> line : List.of(interactive, bulk)) {
-      for (Iterator<Waiting> i = line.values().iterator(); i.hasNext(); ) {
-        Work work = i.next().work();
-        if (work.queueDeadlineEpochMillis() <= nowEpochMillis) {
-          i.remove();
-          expired.add(work);
-        }
-      }
-    }
+    List<Work> expired = all(work -> work.queueDeadlineEpochMillis() <= nowEpochMillis);
+    expired.forEach(work -> remove(work.id()));
     return expired;
   }
 
   /** All works, for a dispatcher that gives them up. */
   List<Work> all() {
-    List<Work> works = new ArrayList<>();
-    interactive.values().forEach(waiting -> works.add(waiting.work()));
-    bulk.values().forEach(waiting -> works.add(waiting.work()));
+    return all(work -> true);
+  }
+
+  private List<Work> all(Predicate<Work> which) {
+    List<Work> works = new ArrayList<>(interactive.all(which));
+    works.addAll(bulk.all(which));
     return works;
   }
 }

@@ -51,7 +51,7 @@ class DispatcherTest {
   private final AtomicLong nowEpochMillis = new AtomicLong(1_000);
   private final AtomicBoolean served = new AtomicBoolean(true);
   private final AtomicBoolean policyFails = new AtomicBoolean();
-  private final Map<ModelId, Long> gauge = new ConcurrentHashMap<>();
+  private final Map<ModelId, FullQueue> gauge = new ConcurrentHashMap<>();
   private TestProbe<AttemptReport> sessions;
   private TestProbe<SubmitReply> replies;
   private ActorRef<Command> dispatcher;

@@ -54,8 +54,17 @@ final class Fixtures {
   }
 
   static Work work(int turn, int attempt, Priority priority, long deadlineEpochMillis) {
+    return work(TenantId.DEFAULT, turn, attempt, priority, deadlineEpochMillis);
+  }
+
+  static Work workOf(String tenant, int turn, Priority priority) {
+    return work(new TenantId(tenant), turn, 1, priority, Long.MAX_VALUE);
+  }
+
+  private static Work work(
+      TenantId tenant, int turn, int attempt, Priority priority, long deadlineEpochMillis) {
     return new Work(
-        new AttemptId(new SessionId(TenantId.DEFAULT, "s"), turn, attempt),
+        new AttemptId(new SessionId(tenant, "s"), turn, attempt),
         MODEL.id(),
         List.of(new Message(Role.USER, "hello")),
         List.of(),

@@ -1,12 +1,15 @@
 package io.parley.routing;
 
 import static io.parley.routing.Fixtures.work;
+import static io.parley.routing.Fixtures.workOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.parley.routing.protocol.Priority;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class WorkQueueTest {
@@ -51,6 +54,71 @@ class WorkQueueTest {
   }
 
   @Test
+  void tenantsTakeTurnsWithinAPriority() {
+    WorkQueue large = new WorkQueue(100, PATIENCE_NANOS);
+    for (int turn = 1; turn <= 5; turn++) {
+      large.offer(workOf("flood", turn, Priority.INTERACTIVE), turn);
+    }
+    large.offer(workOf("flood", 6, Priority.BULK), 6);
+    large.offer(workOf("b", 11, Priority.INTERACTIVE), 7);
+    large.offer(workOf("b", 12, Priority.INTERACTIVE), 8);
+    large.offer(workOf("b", 13, Priority.BULK), 9);
+    large.offer(workOf("c", 21, Priority.INTERACTIVE), 10);
+
+    assertThat(drain(large)).containsExactly(1, 11, 21, 2, 12, 3, 4, 5, 6, 13);
+  }
+
+  @Test
+  void aCancelledWorkCostsItsTenantNoTurn() {
+    Work first = workOf("a", 1, Priority.INTERACTIVE);
+    queue.offer(first, 0);
+    queue.offer(workOf("a", 2, Priority.INTERACTIVE), 0);
+    queue.offer(workOf("b", 3, Priority.INTERACTIVE), 0);
+    queue.remove(first.id());
+
+    assertThat(drain()).containsExactly(2, 3);
+  }
+
+  @Test
+  void aTenantAloneMayUseAllAndKeepsNobodyOut() {
+    assertThat(offered("a", 1, 10)).isEqualTo(4);
+    assertThat(full()).containsExactly(true, false, false);
+
+    // a half for the second, a third for the third, and no more than twice the capacity for all
+    assertThat(offered("b", 11, 10)).isEqualTo(2);
+    assertThat(full()).containsExactly(true, true, false);
+    assertThat(offered("c", 21, 10)).isEqualTo(1);
+    assertThat(offered("d", 31, 10)).isEqualTo(1);
+    assertThat(queue.size()).isEqualTo(8);
+    assertThat(offered("e", 41, 10)).isZero();
+    assertThat(full()).containsExactly(true, true, true);
+  }
+
+  @Test
+  void whoHoldsMoreThanItsShareIsRefusedFirst() {
+    offered("a", 1, 4);
+    offered("b", 11, 2);
+    queue.take(queue.peek().orElseThrow());
+
+    assertThat(offered("a", 5, 1)).isZero();
+    assertThat(offered("c", 21, 1)).isEqualTo(1);
+  }
+
+  private int offered(String tenant, int firstTurn, int works) {
+    int taken = 0;
+    for (int turn = firstTurn; turn < firstTurn + works; turn++) {
+      taken += queue.offer(workOf(tenant, turn, Priority.INTERACTIVE), turn) ? 1 : 0;
+    }
+    return taken;
+  }
+
+  /** Whether the queue's gauge refuses the tenants a and b, and one that has nothing in it. */
+  private List<Boolean> full() {
+    FullQueue full = queue.full(1000);
+    return Stream.of("a", "b", "z").map(tenant -> full.refuses(new TenantId(tenant))).toList();
+  }
+
+  @Test
   void removesWhatIsPastItsDeadline() {
     queue.offer(work(1, 1, Priority.INTERACTIVE, 100), 0);
     queue.offer(work(2, 1, Priority.BULK, 99), 0);
@@ -70,10 +138,14 @@ class WorkQueueTest {
   }
 
   private List<Integer> drain() {
+    return drain(queue);
+  }
+
+  private static List<Integer> drain(WorkQueue queue) {
     List<Integer> turns = new ArrayList<>();
     while (!queue.isEmpty()) {
       Work next = queue.peek().orElseThrow();
-      queue.remove(next.id());
+      queue.take(next);
       turns.add(next.id().turn());
     }
     return turns;

@@ -2,6 +2,7 @@ package io.parley.sessions;
 
 import akka.actor.typed.ActorRef;
 import akka.persistence.typed.javadsl.ReplyEffect;
+import io.parley.routing.protocol.TenantId;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.domain.Decision;
@@ -18,12 +19,19 @@ final class Callers {
   private static final Reply MEMORY_FULL =
       overloaded("the node holds as many sessions as it may", Optional.empty());
 
+  private final TenantId tenant;
   private final Steps steps;
   private final WorkSubmitter submitter;
   private final BooleanSupplier memoryFull;
   private final RunningMark mark;
 
-  Callers(Steps steps, WorkSubmitter submitter, BooleanSupplier memoryFull, RunningMark mark) {
+  Callers(
+      TenantId tenant,
+      Steps steps,
+      WorkSubmitter submitter,
+      BooleanSupplier memoryFull,
+      RunningMark mark) {
+    this.tenant = tenant;
     this.steps = steps;
     this.submitter = submitter;
     this.memoryFull = memoryFull;
@@ -90,7 +98,7 @@ final class Callers {
       if (memoryFull.getAsBoolean()) {
         return steps.reply(start.replyTo(), MEMORY_FULL);
       }
-      Optional<Long> full = submitter.retryAfterMillis(start.request().model());
+      Optional<Long> full = submitter.retryAfterMillis(tenant, start.request().model());
       if (full.isPresent()) {
         return steps.reply(start.replyTo(), overloaded("the queue is full", full));
       }

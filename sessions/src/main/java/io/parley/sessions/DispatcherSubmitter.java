@@ -6,6 +6,7 @@ import io.parley.routing.Dispatcher;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import java.time.Duration;
 import java.util.Optional;
@@ -25,8 +26,8 @@ public final class DispatcherSubmitter implements WorkSubmitter {
   }
 
   @Override
-  public Optional<Long> retryAfterMillis(ModelId model) {
-    return dispatchers.hasRoom(model);
+  public Optional<Long> retryAfterMillis(TenantId tenant, ModelId model) {
+    return dispatchers.hasRoom(tenant, model);
   }
 
   @Override

@@ -101,7 +101,7 @@ public final class SessionEntity
     this.mark = new RunningMark(id, settings.journalRetry(), around.running(), context, timers);
     this.steps =
         new Steps(Effect(), around.clock(), settings.limits(), attempts, mark, this::changed);
-    this.callers = new Callers(steps, around.submitter(), around.live()::isFull, mark);
+    this.callers = new Callers(id.tenant(), steps, around.submitter(), around.live()::isFull, mark);
     this.workers = new Workers(steps, attempts);
   }
 

@@ -2,6 +2,7 @@ package io.parley.sessions;
 
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
@@ -9,11 +10,11 @@ import java.util.concurrent.CompletionStage;
 /** Where a session brings its attempts: the dispatcher of its own node. */
 public interface WorkSubmitter {
   /**
-   * Whether the queue has no room, so that a turn had better not begin.
+   * Whether the queue has no room for the tenant, so that a turn had better not begin.
    *
    * @return after how many milliseconds to come again, or empty when there is room
    */
-  Optional<Long> retryAfterMillis(ModelId model);
+  Optional<Long> retryAfterMillis(TenantId tenant, ModelId model);
 
   /** Queues the attempt. Submitting it again is safe. */
   CompletionStage<Submission> submit(Work work);

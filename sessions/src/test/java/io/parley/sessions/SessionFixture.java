@@ -255,7 +255,7 @@ final class SessionFixture implements AutoCloseable {
     volatile Optional<Long> full = Optional.empty();
 
     @Override
-    public Optional<Long> retryAfterMillis(ModelId model) {
+    public Optional<Long> retryAfterMillis(TenantId tenant, ModelId model) {
       return full;
     }
 
