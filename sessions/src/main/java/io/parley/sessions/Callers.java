@@ -7,12 +7,14 @@ import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.domain.Decision;
 import io.parley.sessions.domain.Decision.Outcome;
+import io.parley.sessions.domain.Existing;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionAction;
 import io.parley.sessions.domain.SessionEvent;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /** What a session does when the edges of the cluster ask. */
 final class Callers {
@@ -67,13 +69,15 @@ final class Callers {
       return grow(
           session,
           new SessionAction.Create(create.fingerprint(), create.history(), create.metadata()),
-          create.replyTo());
+          create.replyTo(),
+          after -> new Reply.Done());
     }
     if (command instanceof SessionCommand.AppendMessages append) {
       return grow(
           session,
           new SessionAction.AppendMessages(append.key(), append.messages()),
-          append.replyTo());
+          append.replyTo(),
+          after -> new Reply.Appended(((Existing) after).conversation().additionOf(append.key())));
     }
     if (command instanceof SessionCommand.SetMetadata set) {
       return change(session, new SessionAction.SetMetadata(set.metadata()), set.replyTo());
@@ -135,22 +139,25 @@ final class Callers {
 
   /** A change that adds text, if the node has memory for it. */
   private ReplyEffect<SessionEvent, Session> grow(
-      Session session, SessionAction action, ActorRef<Reply> replyTo) {
+      Session session,
+      SessionAction action,
+      ActorRef<Reply> replyTo,
+      Function<Session, Reply> reply) {
     Decision decision = steps.decide(session, action);
     return decision instanceof Decision.Accept && memoryFull.getAsBoolean()
         ? steps.reply(replyTo, MEMORY_FULL)
-        : carryOut(session, decision, replyTo);
+        : carryOut(session, decision, replyTo, reply);
   }
 
   private ReplyEffect<SessionEvent, Session> change(
       Session session, SessionAction action, ActorRef<Reply> replyTo) {
-    return carryOut(session, steps.decide(session, action), replyTo);
+    return carryOut(session, steps.decide(session, action), replyTo, after -> new Reply.Done());
   }
 
   private ReplyEffect<SessionEvent, Session> carryOut(
-      Session session, Decision decision, ActorRef<Reply> replyTo) {
+      Session session, Decision decision, ActorRef<Reply> replyTo, Function<Session, Reply> reply) {
     return steps.carryOut(
-        session, decision, replyTo, (outcome, after) -> replyTo.tell(new Reply.Done()));
+        session, decision, replyTo, (outcome, after) -> replyTo.tell(reply.apply(after)));
   }
 
   private static Reply overloaded(String why, Optional<Long> retryAfterMillis) {

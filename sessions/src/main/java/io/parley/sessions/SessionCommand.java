@@ -15,6 +15,7 @@ import io.parley.routing.protocol.Token;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * What the edges of the cluster ask of a session. Every command is answered once, is safe to send
@@ -38,8 +39,8 @@ public sealed interface SessionCommand extends SessionInbox {
       implements SessionCommand {}
 
   /**
-   * Adds messages to an idle conversation without generating. {@code key} makes it idempotent; with
-   * other messages it is refused with {@link RefusalReason#KEY_REUSED}.
+   * Adds messages to an idle conversation without generating; {@link Reply.Appended}. {@code key}
+   * makes it idempotent; with other messages it is refused with {@link RefusalReason#KEY_REUSED}.
    */
   record AppendMessages(String key, List<Message> messages, ActorRef<Reply> replyTo)
       implements SessionCommand {}
@@ -155,6 +156,9 @@ public sealed interface SessionCommand extends SessionInbox {
     /** Done (or done before). */
     record Done() implements Reply {}
 
+    /** The messages are journaled: the addition of this number, from 1. */
+    record Appended(int addition) implements Reply {}
+
     /** The turn is journaled and runs, or did; {@code repeated} when the key was known. */
     record TurnAccepted(int turn, boolean repeated) implements Reply {}
 
@@ -182,13 +186,18 @@ public sealed interface SessionCommand extends SessionInbox {
     /** A turn that is there. */
     record TurnFound(TurnView turn) implements Reply {}
 
-    /** A session and its turns, oldest first. */
+    /** A session, what was said in it and its turns, oldest first. */
     record SessionView(
         long createdEpochMillis,
         Map<String, String> metadata,
-        List<Message> messages,
+        List<Item> items,
         List<TurnView> turns)
-        implements Reply {}
+        implements Reply {
+      /** What was said. */
+      public List<Message> messages() {
+        return items.stream().map(Item::message).toList();
+      }
+    }
 
     /**
      * The command had no effect.
@@ -248,6 +257,35 @@ public sealed interface SessionCommand extends SessionInbox {
       boolean deleted,
       long startedEpochMillis,
       Optional<Long> endedEpochMillis) {}
+
+  /**
+   * A message of a session. What names it says where it came from, not where it stands in the list:
+   * so it means the same message as long as that is there, though others vanish with turns that
+   * fail.
+   *
+   * @param number of the turn or of the addition, from 1; 0 for the history
+   * @param index in the history, the addition or the turn's input; 0 for an output
+   */
+  record Item(Origin origin, int number, int index, Message message) {
+    /** Items of one origin, in their order. */
+    public static List<Item> of(Origin origin, int number, List<Message> messages) {
+      return IntStream.range(0, messages.size())
+          .mapToObj(i -> new Item(origin, number, i, messages.get(i)))
+          .toList();
+    }
+  }
+
+  /** Where a message came from. */
+  enum Origin {
+    /** The session began with it. */
+    HISTORY,
+    /** It was added without generating. */
+    ADDITION,
+    /** A turn was asked with it. */
+    INPUT,
+    /** A turn generated it. */
+    OUTPUT
+  }
 
   /** Why a turn failed; {@code message} is for people. */
   record Failure(FailureCode code, String message) {}

@@ -4,6 +4,8 @@ import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.Item;
+import io.parley.sessions.SessionCommand.Origin;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.SessionCommand.TurnProgress;
 import io.parley.sessions.SessionCommand.TurnStatus;
@@ -11,6 +13,7 @@ import io.parley.sessions.SessionCommand.TurnView;
 import io.parley.sessions.domain.Answer;
 import io.parley.sessions.domain.Conversation;
 import io.parley.sessions.domain.EndedTurn;
+import io.parley.sessions.domain.Entry;
 import io.parley.sessions.domain.Existing;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.RunningTurn;
@@ -121,12 +124,32 @@ final class SessionViews {
     Conversation conversation = existing.conversation();
     List<TurnView> turns = new ArrayList<>();
     conversation.turns().forEach(turn -> turns.add(Turn.of(turn).view()));
-    List<Message> messages = new ArrayList<>(conversation.messages());
+    List<Item> items = items(conversation);
     if (session instanceof Generating generating) {
       turns.add(Turn.of(generating.turn()).view());
-      messages.addAll(generating.turn().spec().request().input());
+      TurnSpec running = generating.turn().spec();
+      items.addAll(Item.of(Origin.INPUT, running.number(), running.request().input()));
     }
     return Optional.of(
-        new Reply.SessionView(conversation.createdAt(), conversation.metadata(), messages, turns));
+        new Reply.SessionView(conversation.createdAt(), conversation.metadata(), items, turns));
+  }
+
+  private static List<Item> items(Conversation conversation) {
+    List<Item> items = new ArrayList<>(Item.of(Origin.HISTORY, 0, conversation.history()));
+    int additions = 0;
+    for (Entry entry : conversation.entries()) {
+      List<Message> messages = entry.messages();
+      if (entry instanceof EndedTurn turn) {
+        if (!messages.isEmpty()) {
+          int number = turn.spec().number();
+          int last = messages.size() - 1;
+          items.addAll(Item.of(Origin.INPUT, number, messages.subList(0, last)));
+          items.add(new Item(Origin.OUTPUT, number, 0, messages.get(last)));
+        }
+      } else {
+        items.addAll(Item.of(Origin.ADDITION, ++additions, messages));
+      }
+    }
+    return items;
   }
 }

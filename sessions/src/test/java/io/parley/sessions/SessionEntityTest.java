@@ -17,6 +17,8 @@ import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.sessions.SessionCommand.Item;
+import io.parley.sessions.SessionCommand.Origin;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.SessionCommand.TurnStatus;
@@ -25,6 +27,7 @@ import io.parley.sessions.WorkSubmitter.Submission;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -302,6 +305,41 @@ class SessionEntityTest {
     assertThat(session.read(1, 0).tokens()).hasSize(2);
     assertThat(session.read(1, 0).last()).isFalse();
     assertThat(session.readAll(1)).extracting(Token::text).containsExactly("a", "b", "c", "d", "e");
+  }
+
+  @Test
+  void whatNamesAnItemOutlivesATurnThatFails() {
+    session.ask(to -> new SessionCommand.Create("f", List.of(user("before")), Map.of(), to));
+    session.startTurn("k", Samples.request("lost"));
+    assertThat(session.view().items())
+        .containsExactly(
+            new Item(Origin.HISTORY, 0, 0, user("before")),
+            new Item(Origin.INPUT, 1, 0, user("lost")));
+    session.worker(session.dispatcher.next()).fail(FailureCode.CONTEXT_LENGTH_EXCEEDED);
+    assertThat(failureOf(1)).isEqualTo(FailureCode.CONTEXT_LENGTH_EXCEEDED);
+
+    List<Message> two = List.of(user("x"), user("y"));
+    for (int i = 0; i < 2; i++) {
+      assertThat(session.ask(to -> new SessionCommand.AppendMessages("m", two, to)))
+          .isEqualTo(new Reply.Appended(1));
+    }
+    assertThat(session.ask(to -> new SessionCommand.AppendMessages("n", two, to)))
+        .isEqualTo(new Reply.Appended(2));
+    session.startTurn("k2", Samples.request("hello"));
+    session.worker(session.dispatcher.next()).admit().finish(0, "a");
+    assertThat(session.view().items())
+        .containsExactly(
+            new Item(Origin.HISTORY, 0, 0, user("before")),
+            new Item(Origin.ADDITION, 1, 0, user("x")),
+            new Item(Origin.ADDITION, 1, 1, user("y")),
+            new Item(Origin.ADDITION, 2, 0, user("x")),
+            new Item(Origin.ADDITION, 2, 1, user("y")),
+            new Item(Origin.INPUT, 2, 0, user("hello")),
+            new Item(Origin.OUTPUT, 2, 0, new Message(Role.ASSISTANT, "a")));
+  }
+
+  private static Message user(String text) {
+    return new Message(Role.USER, text);
   }
 
   @Test

@@ -4,13 +4,12 @@ import io.parley.node.http.Turns.Start;
 import io.parley.node.http.Turns.Started;
 import io.parley.node.http.openai.ResponsesRequest;
 import io.parley.routing.protocol.Message;
-import io.parley.routing.protocol.Role;
 import io.parley.routing.protocol.SessionId;
+import io.parley.sessions.SessionCommand.Item;
+import io.parley.sessions.SessionCommand.Origin;
 import io.parley.sessions.SessionCommand.Reply.SessionView;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnView;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -95,34 +94,15 @@ final class Continuation {
     }
   }
 
-  /** Whether a turn's messages are part of the conversation: failed ones leave nothing. */
-  private static boolean speaks(TurnView turn) {
-    return switch (turn.status()) {
-      case QUEUED, RUNNING, COMPLETED -> true;
-      case CANCELLED -> !turn.answer().isEmpty();
-      case FAILED -> false;
-    };
-  }
-
-  /** The conversation's messages without those of later turns. */
+  /** The conversation's messages without the later turns and what follows them. */
   static List<Message> historyUpTo(SessionView view, int lastKept) {
-    List<Message> messages = view.messages();
-    int cut = messages.size();
-    for (int i = view.turns().size() - 1; i >= 0; i--) {
-      TurnView turn = view.turns().get(i);
-      if (turn.number() > lastKept && speaks(turn)) {
-        int at = Collections.lastIndexOfSubList(messages.subList(0, cut), messagesOf(turn));
-        cut = at < 0 ? cut : at;
-      }
-    }
-    return List.copyOf(messages.subList(0, cut));
+    return view.items().stream()
+        .takeWhile(item -> !isOfTurn(item) || item.number() <= lastKept)
+        .map(Item::message)
+        .toList();
   }
 
-  private static List<Message> messagesOf(TurnView turn) {
-    List<Message> messages = new ArrayList<>(turn.request().input());
-    if (turn.status().ended()) {
-      messages.add(new Message(Role.ASSISTANT, turn.answer()));
-    }
-    return messages;
+  private static boolean isOfTurn(Item item) {
+    return item.origin() == Origin.INPUT || item.origin() == Origin.OUTPUT;
   }
 }

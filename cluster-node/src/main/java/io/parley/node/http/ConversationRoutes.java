@@ -8,10 +8,11 @@ import io.parley.node.http.openai.ResponsesJson;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.SessionId;
 import io.parley.sessions.SessionCommand;
+import io.parley.sessions.SessionCommand.Item;
+import io.parley.sessions.SessionCommand.Origin;
+import io.parley.sessions.SessionCommand.Reply.Appended;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.Reply.SessionView;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -92,15 +93,13 @@ final class ConversationRoutes {
   private CompletionStage<HttpResponse> items(Call call) {
     SessionId id = id(call);
     Pages.Query page = Pages.query(call);
-    return sessions.view(id).thenApply(view -> Replies.ok(page.of(items(id, view, 0))));
+    return sessions.view(id).thenApply(view -> Replies.ok(page.of(json(id, view.items()))));
   }
 
-  private static List<ObjectNode> items(SessionId id, SessionView view, int from) {
-    List<ObjectNode> items = new ArrayList<>();
-    for (int i = from; i < view.messages().size(); i++) {
-      items.add(ResponsesJson.item(Ids.item(id, i), view.messages().get(i)));
-    }
-    return items;
+  private static List<ObjectNode> json(SessionId id, List<Item> items) {
+    return items.stream()
+        .map(item -> ResponsesJson.item(Ids.item(id, item), item.message()))
+        .toList();
   }
 
   private CompletionStage<HttpResponse> append(Call call) {
@@ -114,29 +113,25 @@ final class ConversationRoutes {
     }
     String key = call.idempotencyKey().orElseGet(Ids::random);
     return sessions
-        .ask(id, Done.class, replyTo -> new SessionCommand.AppendMessages(key, items, replyTo))
-        .thenCompose(done -> sessions.view(id))
+        .ask(id, Appended.class, replyTo -> new SessionCommand.AppendMessages(key, items, replyTo))
         .thenApply(
-            view -> {
-              // a turn may have followed meanwhile, and a repeated key added them long ago
-              int from = Math.max(0, Collections.lastIndexOfSubList(view.messages(), items));
-              List<ObjectNode> added = items(id, view, from).subList(0, items.size());
-              return Replies.ok(ResponsesJson.page(added, false));
+            appended -> {
+              List<Item> added = Item.of(Origin.ADDITION, appended.addition(), items);
+              return Replies.ok(ResponsesJson.page(json(id, added), false));
             });
   }
 
   private CompletionStage<HttpResponse> item(Call call) {
     SessionId id = id(call);
-    int index = Ids.parseItem(id, call.path().get(1));
+    String wanted = call.path().get(1);
     return sessions
         .view(id)
         .thenApply(
-            view -> {
-              if (index >= view.messages().size()) {
-                throw ApiException.notFound("There is no such item.");
-              }
-              return Replies.ok(
-                  ResponsesJson.item(Ids.item(id, index), view.messages().get(index)));
-            });
+            view ->
+                view.items().stream()
+                    .filter(item -> Ids.item(id, item).equals(wanted))
+                    .findFirst()
+                    .map(item -> Replies.ok(json(id, List.of(item)).get(0)))
+                    .orElseThrow(() -> ApiException.notFound("There is no such item.")));
   }
 }

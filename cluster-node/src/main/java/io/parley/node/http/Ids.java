@@ -2,6 +2,7 @@ package io.parley.node.http;
 
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.TenantId;
+import io.parley.sessions.SessionCommand.Item;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -23,8 +24,6 @@ public final class Ids {
   private static final Pattern CONVERSATION = Pattern.compile("conv_([A-Za-z0-9]{1,64})");
   private static final Pattern RESPONSE =
       Pattern.compile("resp_([A-Za-z0-9]{1,64})_([1-9][0-9]{0,8})");
-  private static final Pattern ITEM =
-      Pattern.compile("msg_([A-Za-z0-9]{1,64})_m(0|[1-9][0-9]{0,8})");
   private static final Pattern TURN = Pattern.compile("[1-9][0-9]{0,8}");
 
   private Ids() {}
@@ -105,9 +104,19 @@ public final class Ids {
     return "msg_" + id.value() + "_" + turn;
   }
 
-  /** A message of the conversation by its position. */
-  public static String item(SessionId id, int index) {
-    return "msg_" + id.value() + "_m" + index;
+  /** A message that a turn was asked with. */
+  public static String input(SessionId id, int turn, int index) {
+    return output(id, turn) + "_i" + index;
+  }
+
+  /** A message of a conversation, by where it came from. */
+  public static String item(SessionId id, Item item) {
+    return switch (item.origin()) {
+      case HISTORY -> "msg_" + id.value() + "_h" + item.index();
+      case ADDITION -> "msg_" + id.value() + "_a" + item.number() + "_i" + item.index();
+      case INPUT -> input(id, item.number(), item.index());
+      case OUTPUT -> output(id, item.number());
+    };
   }
 
   public static SessionId parseSession(TenantId tenant, String id) {
@@ -125,15 +134,6 @@ public final class Ids {
 
   public static int parseTurn(String number) {
     return Integer.parseInt(match(TURN, number, "turn").group());
-  }
-
-  /** The position of a conversation's item. */
-  public static int parseItem(SessionId session, String id) {
-    Matcher parts = match(ITEM, id, "item");
-    if (!parts.group(1).equals(session.value())) {
-      throw ApiException.notFound("There is no such item.");
-    }
-    return Integer.parseInt(parts.group(2));
   }
 
   private static Matcher match(Pattern pattern, String id, String what) {

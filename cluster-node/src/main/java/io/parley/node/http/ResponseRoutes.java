@@ -197,7 +197,7 @@ final class ResponseRoutes {
               List<ObjectNode> items = new ArrayList<>();
               List<Message> input = turn.request().input();
               for (int i = 0; i < input.size(); i++) {
-                String item = Ids.output(id.session(), id.turn()) + "_i" + i;
+                String item = Ids.input(id.session(), id.turn(), i);
                 items.add(ResponsesJson.item(item, input.get(i)));
               }
               return Replies.ok(page.of(items));

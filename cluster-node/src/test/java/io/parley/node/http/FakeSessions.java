@@ -10,6 +10,8 @@ import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.Token;
 import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.Item;
+import io.parley.sessions.SessionCommand.Origin;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.SessionCommand.TurnProgress;
@@ -68,9 +70,9 @@ final class FakeSessions implements SessionGateway {
   private static final class Session {
     Map<String, String> metadata = Map.of();
     String madeBy = "";
-    final List<Message> messages = new ArrayList<>();
+    final List<Item> items = new ArrayList<>();
     final List<Turn> turns = new ArrayList<>();
-    final Map<String, List<Message>> added = new HashMap<>();
+    final Map<String, List<Message>> added = new LinkedHashMap<>();
     final Map<String, Turn> byKey = new HashMap<>();
     final Map<String, String> fingerprints = new HashMap<>();
   }
@@ -188,8 +190,9 @@ final class FakeSessions implements SessionGateway {
         status == TurnStatus.COMPLETED || (status == TurnStatus.CANCELLED && turn.count > 0);
     for (Session session : sessions.values()) {
       if (speaks && session.turns.contains(turn)) {
-        session.messages.addAll(turn.request.input());
-        session.messages.add(new Message(Role.ASSISTANT, view(turn).answer()));
+        session.items.addAll(Item.of(Origin.INPUT, turn.number, turn.request.input()));
+        Message answer = new Message(Role.ASSISTANT, view(turn).answer());
+        session.items.add(new Item(Origin.OUTPUT, turn.number, 0, answer));
       }
     }
   }
@@ -222,7 +225,7 @@ final class FakeSessions implements SessionGateway {
     if (asked instanceof SessionCommand.Create create) {
       if (session == null) {
         session = new Session();
-        session.messages.addAll(create.history());
+        session.items.addAll(Item.of(Origin.HISTORY, 0, create.history()));
         session.metadata = create.metadata();
         session.madeBy = create.fingerprint();
         sessions.put(id, session);
@@ -246,15 +249,16 @@ final class FakeSessions implements SessionGateway {
       return new Reply.SessionView(
           1_700_000_000_000L,
           session.metadata,
-          List.copyOf(session.messages),
+          List.copyOf(session.items),
           session.turns.stream().map(FakeSessions::view).toList());
     } else if (asked instanceof SessionCommand.AppendMessages append) {
       List<Message> known = session.added.putIfAbsent(append.key(), append.messages());
       if (known == null) {
-        session.messages.addAll(append.messages());
+        session.items.addAll(Item.of(Origin.ADDITION, session.added.size(), append.messages()));
       } else if (!known.equals(append.messages())) {
         return refused(RefusalReason.KEY_REUSED);
       }
+      return new Reply.Appended(List.copyOf(session.added.keySet()).indexOf(append.key()) + 1);
     } else if (asked instanceof SessionCommand.SetMetadata set) {
       session.metadata = set.metadata();
     } else if (asked instanceof SessionCommand.Delete) {
@@ -279,7 +283,7 @@ final class FakeSessions implements SessionGateway {
         return refused(RefusalReason.NOT_FOUND);
       }
       session = new Session();
-      session.messages.addAll(start.request().history());
+      session.items.addAll(Item.of(Origin.HISTORY, 0, start.request().history()));
       session.madeBy = start.fingerprint();
       sessions.put(id, session);
     }

@@ -229,6 +229,26 @@ class ResponseRoutesTest {
   }
 
   @Test
+  void itemsKeepTheirIds() throws Exception {
+    String id = edge.post("/v1/conversations", "{}").json().path("id").asText();
+    String items = "/v1/conversations/" + id + "/items";
+    String again = "{\"items\":[{\"role\":\"user\",\"content\":\"again\"}]}";
+    Answer first = edge.post(items, again, "Idempotency-Key", "k1");
+    Answer answer = edge.post(PATH, hi("\"conversation\":\"" + id + "\""));
+    Answer second = edge.post(items, again, "Idempotency-Key", "k2");
+
+    assertThat(edge.post(items, again, "Idempotency-Key", "k1").body()).isEqualTo(first.body());
+    assertThat(edge.post(items, again, "Idempotency-Key", "k2").body()).isEqualTo(second.body());
+    String response = PATH + "/" + answer.json().path("id").asText();
+    assertThat(edge.get(items + "?order=asc").json().path("data").findValuesAsText("id"))
+        .containsExactly(
+            first.json().at("/data/0/id").asText(),
+            edge.get(response + "/input_items").json().at("/data/0/id").asText(),
+            answer.json().at("/output/0/id").asText(),
+            second.json().at("/data/0/id").asText());
+  }
+
+  @Test
   void keepsConversations() throws Exception {
     Answer made =
         edge.post(

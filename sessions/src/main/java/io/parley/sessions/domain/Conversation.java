@@ -69,6 +69,18 @@ public record Conversation(
         .findFirst();
   }
 
+  /**
+   * The number of the addition that this idempotency key means, from 1 in the order of additions.
+   */
+  public int additionOf(String key) {
+    List<String> keys =
+        entries.stream()
+            .filter(Added.class::isInstance)
+            .map(entry -> ((Added) entry).key())
+            .toList();
+    return keys.indexOf(key) + 1;
+  }
+
   /** Whether something else was asked when the conversation was made. */
   boolean madeByAnother(String request) {
     return fingerprint.isPresent() && !fingerprint.get().equals(request);

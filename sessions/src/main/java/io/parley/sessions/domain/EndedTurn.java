@@ -28,9 +28,9 @@ public record EndedTurn(
   }
 
   /**
-   * Input and answer. A turn that failed adds nothing, nor does one that was cancelled before its
-   * first text: its caller was told so and asks again, and two inputs in a row would be a
-   * conversation that nobody had.
+   * Input and, last, the answer. A turn that failed adds nothing, nor does one that was cancelled
+   * before its first text: its caller was told so and asks again, and two inputs in a row would be
+   * a conversation that nobody had.
    */
   @Override
   public List<Message> messages() {
