@@ -14,6 +14,7 @@ import io.parley.workers.replica.Recorder;
 import io.parley.workers.replica.Works;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class BatcherTest {
@@ -178,9 +179,125 @@ class BatcherTest {
     assertThat(token.logProb().orElseThrow().piece()).isEqualTo(token.text());
   }
 
+  @Test
+  void nextTurnComputesOnlyWhatIsNew() {
+    Recorder first = new Recorder();
+    batcher.admit(endlessOf("a", 1, 20), PROMPT, 0, first);
+    while (batcher.iterate()) {}
+    assertThat(first.verified().prompt().orElseThrow().cachedTokens()).isZero();
+    int[] next = withAnswer(PROMPT, first.ids(), 7);
+    int computed = model.tokens;
+    Recorder second = new Recorder();
+    batcher.admit(endlessOf("a", 2, 1), next, 0, second);
+    while (batcher.iterate()) {}
+    // 25 tokens; the answer's last one has no keys and values, so that 24 fill whole blocks
+    assertThat(second.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(24);
+    assertThat(model.tokens - computed).isEqualTo(next.length - 24);
+    Recorder other = new Recorder();
+    batcher.admit(endlessOf("b", 2, 1), next, 0, other);
+    while (batcher.iterate()) {}
+    assertThat(other.verified().prompt().orElseThrow().cachedTokens()).isZero();
+    assertThat(other.ids()).isEqualTo(second.ids());
+    assertThat(batcher.stats().cachedTokens()).isEqualTo(24);
+  }
+
+  @Test
+  void lastTokenOfAPromptIsAlwaysComputed() {
+    int[] prompt = {1, 2, 3, 4, 5, 6, 7, 8};
+    Recorder first = new Recorder();
+    Recorder again = new Recorder();
+    batcher.admit(endlessOf("a", 1, 1), prompt, 0, first);
+    while (batcher.iterate()) {}
+    batcher.admit(endlessOf("a", 2, 1), prompt, 0, again);
+    while (batcher.iterate()) {}
+    assertThat(again.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(4);
+    assertThat(again.ids()).isEqualTo(first.ids());
+  }
+
+  @Test
+  void promptsThatArriveTogetherAreComputedOnce() {
+    int[] prompt = new int[41];
+    Batcher small = batcher(4, 8, 8, 10);
+    List<Recorder> recorders = new ArrayList<>();
+    for (int n = 0; n < 4; n++) {
+      recorders.add(new Recorder());
+      small.admit(endlessOf("a", n, 1), prompt, 0, recorders.get(n));
+    }
+    while (small.iterate()) {}
+    for (Recorder recorder : recorders) {
+      assertThat(recorder.verified().ids()).isEqualTo(recorders.get(0).ids());
+    }
+    assertThat(model.tokens).isEqualTo(41 + 3);
+    assertThat(small.stats().cachedTokens()).isEqualTo(3 * 40);
+    assertThat(small.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void runningSequencesShareWhatTheyHaveInCommon() {
+    batcher.admit(endlessOf("a", 1, 50), PROMPT, 0, new Recorder());
+    for (int i = 0; i < 2; i++) {
+      batcher.iterate();
+    }
+    int free = batcher.stats().freeBlocks();
+    Recorder late = new Recorder();
+    batcher.admit(endlessOf("a", 2, 50), PROMPT, 0, late);
+    batcher.iterate();
+    assertThat(late.prompt().orElseThrow().cachedTokens()).isEqualTo(4);
+    assertThat(batcher.stats().freeBlocks()).isEqualTo(free - 1);
+    batcher.cancel(endlessOf("a", 1, 50).id());
+    while (batcher.iterate()) {}
+    Recorder alone = new Recorder();
+    batcher.admit(endlessOf("b", 3, 50), PROMPT, 0, alone);
+    while (batcher.iterate()) {}
+    assertThat(late.verified().ids()).isEqualTo(alone.ids());
+  }
+
+  @Test
+  void blocksOfBadLogitsAreNotFoundAgain() {
+    model.dizzy = true;
+    batcher.admit(endlessOf("a", 1, 5), PROMPT, 0, new Recorder());
+    while (batcher.iterate()) {}
+    model.dizzy = false;
+    assertThat(batcher.stats().cachedBlocks()).isZero();
+    Recorder again = new Recorder();
+    batcher.admit(endlessOf("a", 2, 5), PROMPT, 0, again);
+    while (batcher.iterate()) {}
+    assertThat(again.verified().prompt().orElseThrow().cachedTokens()).isZero();
+  }
+
+  @Test
+  void preemptedSequenceFindsItsBlocksAgain() {
+    FakeModel memory = new FakeModel(FakeModel.spec(64, 4, 16, 32), 2);
+    Batcher full =
+        new Batcher(memory, memory, Works.INFO, new BatcherSettings(2, 32, 32, true, 10, 1));
+    Recorder bulk = new Recorder();
+    full.admit(Works.withPriority(endlessOf("a", 1, 30), Priority.BULK), PROMPT, 0, bulk);
+    full.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
+    while (full.iterate()) {}
+    assertThat(full.stats().preemptions()).isPositive();
+    assertThat(full.stats().cachedTokens()).isPositive();
+    Recorder alone = new Recorder();
+    batcher.admit(endlessOf("c", 3, 30), PROMPT, 0, alone);
+    while (batcher.iterate()) {}
+    assertThat(bulk.verified().ids()).isEqualTo(alone.ids());
+  }
+
   private Batcher batcher(int slots, int budget, int chunk, int waiting) {
     return new Batcher(
-        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, waiting, 1));
+        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, true, waiting, 1));
+  }
+
+  private static Work endlessOf(String tenant, int n, int maxTokens) {
+    SamplingParams sampling =
+        new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), maxTokens, true, false, 0);
+    return Works.withTenant(Works.work(n, "x", sampling), tenant);
+  }
+
+  private static int[] withAnswer(int[] prompt, List<Integer> answer, int input) {
+    return IntStream.concat(
+            IntStream.concat(IntStream.of(prompt), answer.stream().mapToInt(id -> id)),
+            IntStream.of(input))
+        .toArray();
   }
 
   private static Work endless(int n) {
