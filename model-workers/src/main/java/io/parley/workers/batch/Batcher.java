@@ -138,12 +138,16 @@ public final class Batcher {
   }
 
   /**
-   * One iteration.
+   * One iteration. Works whose queue deadline passed before they began fail with {@link
+   * FailureCode#QUEUE_TIMEOUT}.
    *
    * @return whether there is work left
    * @throws RuntimeException what the engine threw; no work can go on, see {@link #failAll}
    */
-  public boolean iterate() {
+  public boolean iterate(long nowEpochMillis) {
+    for (Sequence late : scheduler.late(nowEpochMillis)) {
+      fail(late, FailureCode.QUEUE_TIMEOUT, "no slot or KV memory was free in time");
+    }
     scheduler.admit().forEach(this::announce);
     Scheduler.Pass pass = scheduler.plan();
     if (pass.tokenCount() > 0) {

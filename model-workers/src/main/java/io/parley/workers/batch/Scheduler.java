@@ -45,6 +45,8 @@ final class Scheduler {
   private final NavigableMap<Long, Sequence> running = new TreeMap<>();
   private final NavigableMap<Long, Sequence> waitingUrgent = new TreeMap<>();
   private final NavigableMap<Long, Sequence> waitingBulk = new TreeMap<>();
+  // no waiting sequence is late before; may be too early, never too late
+  private long earliestDeadlineMillis = Long.MAX_VALUE;
   private int urgentInARow;
   private long preemptions;
 
@@ -58,6 +60,33 @@ final class Scheduler {
 
   void add(Sequence sequence) {
     waiting(sequence).put(sequence.arrival, sequence);
+    if (!sequence.announced) {
+      earliestDeadlineMillis =
+          Math.min(earliestDeadlineMillis, sequence.work.queueDeadlineEpochMillis());
+    }
+  }
+
+  /** Sequences that did not begin before their queue deadline. */
+  List<Sequence> late(long nowEpochMillis) {
+    if (nowEpochMillis < earliestDeadlineMillis) {
+      return List.of();
+    }
+    earliestDeadlineMillis = Long.MAX_VALUE;
+    List<Sequence> late = new ArrayList<>();
+    for (NavigableMap<Long, Sequence> queue : List.of(waitingUrgent, waitingBulk)) {
+      for (Sequence sequence : queue.values()) {
+        long deadline = sequence.work.queueDeadlineEpochMillis();
+        if (sequence.announced) {
+          continue; // it began, and was preempted
+        }
+        if (deadline <= nowEpochMillis) {
+          late.add(sequence);
+        } else {
+          earliestDeadlineMillis = Math.min(earliestDeadlineMillis, deadline);
+        }
+      }
+    }
+    return late;
   }
 
   /** Forgets a sequence, wherever it is, and frees its blocks. */

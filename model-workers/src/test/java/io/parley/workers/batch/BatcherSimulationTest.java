@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Priority;
@@ -41,6 +42,7 @@ class BatcherSimulationTest {
   private int works;
   private int cancelled;
   private int resumed;
+  private int late;
 
   @Test
   void everyWorkGetsTheTokensItWouldGetAlone() throws BadLogitsException {
@@ -58,6 +60,7 @@ class BatcherSimulationTest {
       assertThat(cachedTokens).isGreaterThan(10_000);
       assertThat(cancelled).isGreaterThan(500);
       assertThat(resumed).isGreaterThan(500);
+      assertThat(late).isBetween(200, works / 4);
     }
   }
 
@@ -153,7 +156,8 @@ class BatcherSimulationTest {
     int iterations = 0;
     while (next < WORKS || !batcher.idle()) {
       while (next < WORKS && live.size() < slots + waiting && random.nextInt(3) > 0) {
-        Run run = run(next, random, context, conversations);
+        long deadline = random.nextInt(4) == 0 ? iterations + random.nextInt(200) : Long.MAX_VALUE;
+        Run run = run(next, random, context, conversations, deadline);
         live.put(next++, run);
         all.add(run);
         tokensMost += context;
@@ -170,7 +174,7 @@ class BatcherSimulationTest {
         int from = dropped.work().prefix().size();
         assertThat(got).isEqualTo(dropped.expected().ids().subList(from, from + got.size()));
       }
-      assertThat(batcher.iterate()).isEqualTo(!batcher.idle());
+      assertThat(batcher.iterate(iterations)).isEqualTo(!batcher.idle());
       live.values().removeIf(run -> run.recorder().isEnded());
       assertThat(batcher.stats().running()).isLessThanOrEqualTo(slots);
       // each work of a batch is computed again a few times at most
@@ -183,6 +187,13 @@ class BatcherSimulationTest {
     assertThat(batcher.stats().cachedBlocks()).isBetween(0, cached ? blocks : 0);
     cachedTokens += batcher.stats().cachedTokens();
     for (Run run : all) {
+      if (run.recorder().failure().isPresent()) {
+        assertThat(run.recorder().verified().failure()).contains(FailureCode.QUEUE_TIMEOUT);
+        assertThat(run.recorder().prompt()).as("it began").isEmpty();
+        assertThat(run.work().queueDeadlineEpochMillis()).isLessThan(Long.MAX_VALUE);
+        late++;
+        continue;
+      }
       check(run);
       checkCached(run, blockSize, cached ? conversations.common(run) : 0);
     }
@@ -210,7 +221,7 @@ class BatcherSimulationTest {
     assertThat(recorder.prompt().orElseThrow().promptTokens()).isEqualTo(run.prompt().length);
   }
 
-  private Run run(int n, Random random, int context, Conversations conversations)
+  private Run run(int n, Random random, int context, Conversations conversations, long deadline)
       throws BadLogitsException {
     TenantId tenant = conversations.tenant();
     int[] prompt = conversations.prompt();
@@ -246,7 +257,7 @@ class BatcherSimulationTest {
             sampling,
             ContextPolicy.ERROR,
             random.nextInt(3) == 0 ? Priority.BULK : Priority.INTERACTIVE,
-            0);
+            deadline);
     Run run = new Run(work, prompt, new Recorder(), expected);
     conversations.add(run);
     return run;

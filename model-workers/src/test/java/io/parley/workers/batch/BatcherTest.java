@@ -18,6 +18,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class BatcherTest {
+  private static final long NOW = 1000;
   private static final int[] PROMPT = {1, 2, 3, 4, 5};
   private static final SamplingParams ENDLESS =
       new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1000, true, false, 0);
@@ -38,7 +39,7 @@ class BatcherTest {
       if (batcher.stats().waiting() < 20) {
         batcher.admit(endless(n++), PROMPT, 0, new Recorder());
       }
-      batcher.iterate();
+      batcher.iterate(NOW);
       assertThat(++iterations).isLessThan(5000);
     }
     assertThat(bulk.verified().finish().orElseThrow().reason()).isEqualTo(FinishReason.LENGTH);
@@ -62,7 +63,7 @@ class BatcherTest {
             }
           });
     }
-    while (one.iterate()) {}
+    while (one.iterate(NOW)) {}
     assertThat(order).containsExactly(1, 3, 5, 0, 2, 4);
   }
 
@@ -72,12 +73,12 @@ class BatcherTest {
     Recorder late = new Recorder();
     Batcher small = batcher(4, 8, 4, 10);
     small.admit(endless(1), PROMPT, 0, decoding);
-    small.iterate();
-    small.iterate();
+    small.iterate(NOW);
+    small.iterate(NOW);
     int before = decoding.ids().size();
     small.admit(endless(2), new int[40], 0, late);
     for (int i = 0; i < 10; i++) {
-      small.iterate();
+      small.iterate(NOW);
     }
     assertThat(decoding.ids()).hasSize(before + 10);
     assertThat(late.ids()).hasSize(1);
@@ -87,7 +88,7 @@ class BatcherTest {
   void wholeAnswerAsPrefixFinishesWithoutAStep() {
     Recorder whole = new Recorder();
     batcher.admit(Works.work(1, "x", SamplingParams.greedy(3)), PROMPT, 0, whole);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     int steps = model.steps;
     Recorder again = new Recorder();
     Work resumed = Works.withPrefix(Works.work(2, "x", SamplingParams.greedy(3)), whole.ids());
@@ -110,14 +111,14 @@ class BatcherTest {
   void badLogitsFailTheWorkOnly() {
     Recorder first = new Recorder();
     batcher.admit(endless(1), PROMPT, 0, first);
-    batcher.iterate();
+    batcher.iterate(NOW);
     model.dizzy = true;
-    batcher.iterate();
+    batcher.iterate(NOW);
     model.dizzy = false;
     assertThat(first.verified().failure()).contains(FailureCode.ENGINE_FAILED);
     Recorder second = new Recorder();
     batcher.admit(Works.work(2, "x", SamplingParams.greedy(2)), PROMPT, 0, second);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(second.verified().finish()).isPresent();
     assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
   }
@@ -129,7 +130,7 @@ class BatcherTest {
     batcher.admit(endless(1), PROMPT, 0, first);
     batcher.admit(endless(2), PROMPT, 0, second);
     model.broken = true;
-    assertThatThrownBy(batcher::iterate).isInstanceOf(EngineException.class);
+    assertThatThrownBy(() -> batcher.iterate(NOW)).isInstanceOf(EngineException.class);
     batcher.failAll(FailureCode.ENGINE_FAILED, "gone");
     assertThat(first.verified().failure()).contains(FailureCode.ENGINE_FAILED);
     assertThat(second.verified().failure()).contains(FailureCode.ENGINE_FAILED);
@@ -148,10 +149,43 @@ class BatcherTest {
     Recorder good = new Recorder();
     batcher.admit(endless(1), PROMPT, 0, bad);
     batcher.admit(Works.work(2, "x", SamplingParams.greedy(2)), PROMPT, 0, good);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(good.verified().ids()).isNotEmpty();
     assertThat(bad.isEnded()).isFalse();
     assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void workThatDidNotBeginInTimeFails() {
+    Batcher one = batcher(1, 32, 32, 10);
+    Recorder running = new Recorder();
+    Recorder late = new Recorder();
+    Recorder patient = new Recorder();
+    one.admit(Works.withDeadline(endlessOf("a", 1, 10), NOW + 1), PROMPT, 0, running);
+    one.admit(Works.withDeadline(endlessOf("a", 2, 10), NOW + 2), PROMPT, 0, late);
+    one.admit(endlessOf("a", 3, 10), PROMPT, 0, patient);
+    one.iterate(NOW);
+    one.iterate(NOW + 1);
+    assertThat(late.isEnded()).isFalse();
+    one.iterate(NOW + 2);
+    assertThat(late.verified().failure()).contains(FailureCode.QUEUE_TIMEOUT);
+    assertThat(late.prompt()).isEmpty();
+    while (one.iterate(NOW + 100)) {}
+    assertThat(running.verified().ids()).hasSize(10);
+    assertThat(patient.verified().ids()).hasSize(10);
+  }
+
+  @Test
+  void preemptedWorkIsNotLate() {
+    Batcher small = batcher(2, 32, 32, 10);
+    Recorder bulk = new Recorder();
+    Work work = Works.withPriority(endlessOf("a", 1, 30), Priority.BULK);
+    small.admit(Works.withDeadline(work, NOW + 1), PROMPT, 0, bulk);
+    small.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
+    small.iterate(NOW);
+    while (small.iterate(NOW + 100)) {}
+    assertThat(small.stats().preemptions()).isPositive();
+    assertThat(bulk.verified().ids()).hasSize(30);
   }
 
   @Test
@@ -172,7 +206,7 @@ class BatcherTest {
     SamplingParams asked = new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, true, true, 2);
     Recorder recorder = new Recorder();
     batcher.admit(Works.work(1, "x", asked), PROMPT, 0, recorder);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     Token token = recorder.verified().tokens().get(0);
     assertThat(token.logProb().orElseThrow().alternatives()).hasSize(2);
     assertThat(token.logProb().orElseThrow().alternatives().get(0).id()).isEqualTo(token.id());
@@ -183,19 +217,19 @@ class BatcherTest {
   void nextTurnComputesOnlyWhatIsNew() {
     Recorder first = new Recorder();
     batcher.admit(endlessOf("a", 1, 20), PROMPT, 0, first);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(first.verified().prompt().orElseThrow().cachedTokens()).isZero();
     int[] next = withAnswer(PROMPT, first.ids(), 7);
     int computed = model.tokens;
     Recorder second = new Recorder();
     batcher.admit(endlessOf("a", 2, 1), next, 0, second);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     // 25 tokens; the answer's last one has no keys and values, so that 24 fill whole blocks
     assertThat(second.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(24);
     assertThat(model.tokens - computed).isEqualTo(next.length - 24);
     Recorder other = new Recorder();
     batcher.admit(endlessOf("b", 2, 1), next, 0, other);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(other.verified().prompt().orElseThrow().cachedTokens()).isZero();
     assertThat(other.ids()).isEqualTo(second.ids());
     assertThat(batcher.stats().cachedTokens()).isEqualTo(24);
@@ -207,9 +241,9 @@ class BatcherTest {
     Recorder first = new Recorder();
     Recorder again = new Recorder();
     batcher.admit(endlessOf("a", 1, 1), prompt, 0, first);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     batcher.admit(endlessOf("a", 2, 1), prompt, 0, again);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(again.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(4);
     assertThat(again.ids()).isEqualTo(first.ids());
   }
@@ -223,7 +257,7 @@ class BatcherTest {
       recorders.add(new Recorder());
       small.admit(endlessOf("a", n, 1), prompt, 0, recorders.get(n));
     }
-    while (small.iterate()) {}
+    while (small.iterate(NOW)) {}
     for (Recorder recorder : recorders) {
       assertThat(recorder.verified().ids()).isEqualTo(recorders.get(0).ids());
     }
@@ -236,19 +270,19 @@ class BatcherTest {
   void runningSequencesShareWhatTheyHaveInCommon() {
     batcher.admit(endlessOf("a", 1, 50), PROMPT, 0, new Recorder());
     for (int i = 0; i < 2; i++) {
-      batcher.iterate();
+      batcher.iterate(NOW);
     }
     int free = batcher.stats().freeBlocks();
     Recorder late = new Recorder();
     batcher.admit(endlessOf("a", 2, 50), PROMPT, 0, late);
-    batcher.iterate();
+    batcher.iterate(NOW);
     assertThat(late.prompt().orElseThrow().cachedTokens()).isEqualTo(4);
     assertThat(batcher.stats().freeBlocks()).isEqualTo(free - 1);
     batcher.cancel(endlessOf("a", 1, 50).id());
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     Recorder alone = new Recorder();
     batcher.admit(endlessOf("b", 3, 50), PROMPT, 0, alone);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(late.verified().ids()).isEqualTo(alone.ids());
   }
 
@@ -256,12 +290,12 @@ class BatcherTest {
   void blocksOfBadLogitsAreNotFoundAgain() {
     model.dizzy = true;
     batcher.admit(endlessOf("a", 1, 5), PROMPT, 0, new Recorder());
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     model.dizzy = false;
     assertThat(batcher.stats().cachedBlocks()).isZero();
     Recorder again = new Recorder();
     batcher.admit(endlessOf("a", 2, 5), PROMPT, 0, again);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(again.verified().prompt().orElseThrow().cachedTokens()).isZero();
   }
 
@@ -273,12 +307,12 @@ class BatcherTest {
     Recorder bulk = new Recorder();
     full.admit(Works.withPriority(endlessOf("a", 1, 30), Priority.BULK), PROMPT, 0, bulk);
     full.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
-    while (full.iterate()) {}
+    while (full.iterate(NOW)) {}
     assertThat(full.stats().preemptions()).isPositive();
     assertThat(full.stats().cachedTokens()).isPositive();
     Recorder alone = new Recorder();
     batcher.admit(endlessOf("c", 3, 30), PROMPT, 0, alone);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(bulk.verified().ids()).isEqualTo(alone.ids());
   }
 

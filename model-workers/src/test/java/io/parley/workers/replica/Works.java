@@ -62,6 +62,18 @@ public final class Works {
         work.queueDeadlineEpochMillis());
   }
 
+  public static Work withDeadline(Work work, long queueDeadlineEpochMillis) {
+    return new Work(
+        work.id(),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        queueDeadlineEpochMillis);
+  }
+
   public static Work withPriority(Work work, Priority priority) {
     return new Work(
         work.id(),
