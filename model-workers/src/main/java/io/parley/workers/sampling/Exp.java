@@ -22,7 +22,7 @@ final class Exp {
 
   /** What {@link #ofArguments} takes for x. */
   static double argument(double x) {
-    return (x < DEEPEST ? DEEPEST : x) * PART;
+    return Math.max(x, DEEPEST) * PART;
   }
 
   /** Replaces each {@link #argument} by its exponential. */

@@ -179,7 +179,7 @@ public final class Sampler {
     }
     top.sort();
     int ofLast = 0;
-    while (ofLast < top.size() && (sum < target || last == 0 && ofLast == 0)) { // one at least
+    while (ofLast < top.size() && (sum < target || (last == 0 && ofLast == 0))) { // one at least
       sum += weights.of(top.id(ofLast++));
     }
     float endLogit = ofLast > 0 ? top.logit(ofLast - 1) : Float.POSITIVE_INFINITY;
