@@ -14,6 +14,7 @@ import io.parley.workers.engine.Engine;
 import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.Tokenizer;
+import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -50,6 +51,7 @@ public final class EngineReplica implements Replica {
   private final Tokenizer tokenizer;
   private final ChatTemplate template;
   private final BatcherSettings settings;
+  private final Clock clock;
   private final Consumer<Throwable> onBroken;
   private final String variant;
 
@@ -67,10 +69,22 @@ public final class EngineReplica implements Replica {
   private final Batcher batcher;
   private volatile BatcherStats stats;
 
+  /** A replica by the system's clock. */
+  public EngineReplica(
+      ModelInfo model,
+      Engine engine,
+      Tokenizer tokenizer,
+      ChatTemplate template,
+      BatcherSettings settings,
+      Consumer<Throwable> onBroken) {
+    this(model, engine, tokenizer, template, settings, Clock.systemUTC(), onBroken);
+  }
+
   /**
    * Starts the threads. The engine and its closing belong to the replica from now on.
    *
    * @param model its context length is lowered to what the engine can hold
+   * @param clock for the works' queue deadlines
    * @param onBroken called from the engine thread, must not block
    * @throws IllegalArgumentException when the settings do not fit the engine
    */
@@ -80,6 +94,7 @@ public final class EngineReplica implements Replica {
       Tokenizer tokenizer,
       ChatTemplate template,
       BatcherSettings settings,
+      Clock clock,
       Consumer<Throwable> onBroken) {
     int context = Math.min(model.contextLength(), Batcher.contextLength(engine.spec()));
     this.model =
@@ -89,6 +104,7 @@ public final class EngineReplica implements Replica {
     this.tokenizer = tokenizer;
     this.template = template;
     this.settings = settings;
+    this.clock = clock;
     this.onBroken = onBroken;
     variant = engine.spec().variant();
     batcher = new Batcher(engine, tokenizer, this.model, settings);
@@ -240,7 +256,7 @@ public final class EngineReplica implements Replica {
         for (; command != null; command = inbox.poll()) {
           command.run();
         }
-        work = batcher.iterate();
+        work = batcher.iterate(clock.millis());
         stats = batcher.stats();
       }
     } catch (Throwable e) { // errors too: whatever it was, nobody may wait for this thread

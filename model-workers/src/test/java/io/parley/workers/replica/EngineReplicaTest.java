@@ -200,7 +200,7 @@ class EngineReplicaTest {
 
   private EngineReplica replica(GatedModel gated) {
     return new EngineReplica(
-        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, 8, 2), broken::add);
+        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2), broken::add);
   }
 
   private static Work work(int n, int maxTokens) {

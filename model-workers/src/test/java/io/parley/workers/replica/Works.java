@@ -48,6 +48,32 @@ public final class Works {
         work.queueDeadlineEpochMillis());
   }
 
+  public static Work withTenant(Work work, String tenant) {
+    AttemptId id = work.id();
+    return new Work(
+        new AttemptId(
+            new SessionId(new TenantId(tenant), id.session().value()), id.turn(), id.attempt()),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        work.queueDeadlineEpochMillis());
+  }
+
+  public static Work withDeadline(Work work, long queueDeadlineEpochMillis) {
+    return new Work(
+        work.id(),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        queueDeadlineEpochMillis);
+  }
+
   public static Work withPriority(Work work, Priority priority) {
     return new Work(
         work.id(),
