@@ -49,11 +49,10 @@ final class ChatRoutes {
     TurnRequest turn = request.turn(named.isPresent());
     Start start =
         new Start(session, keyText, Fingerprint.of("chat", body, named), named.isEmpty(), turn);
-    return turns
-        .start(start)
+    return seen.map(id -> turns.resume(id, start))
+        .orElseGet(() -> turns.start(start))
         .thenCompose(
             started -> {
-              seen.ifPresent(id -> id.requireTurn(session, started.turn()));
               OnDisconnect guard = turns.onDisconnect(call, started, cancel);
               return request.stream()
                   ? stream(started, turn, request.includeUsage(), seen, guard)

@@ -54,17 +54,23 @@ final class ResponseRoutes {
       throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
     }
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
-    return start(call, body, request, key)
+    return seen.map(id -> resume(id, body, request, key.orElseThrow()))
+        .orElseGet(() -> start(call, body, request, key))
         .thenCompose(
-            started -> {
-              seen.ifPresent(id -> id.requireTurn(started.session(), started.turn()));
-              return answer(call, request, started, seen, cancel)
-                  .thenApply(
-                      response ->
-                          response.addHeader(
-                              RawHeader.create(
-                                  ChatRoutes.SESSION_HEADER, Ids.session(started.session()))));
-            });
+            started ->
+                answer(call, request, started, seen, cancel)
+                    .thenApply(
+                        response ->
+                            response.addHeader(
+                                RawHeader.create(
+                                    ChatRoutes.SESSION_HEADER, Ids.session(started.session())))));
+  }
+
+  /** Wherever the key's turn began, the event says which session it was. */
+  private CompletionStage<Started> resume(
+      EventId seen, JsonInput body, ResponsesRequest request, String key) {
+    String fingerprint = Fingerprint.of("responses", body);
+    return turns.resume(seen, new Start(seen.session(), key, fingerprint, false, request.turn()));
   }
 
   private CompletionStage<Started> start(

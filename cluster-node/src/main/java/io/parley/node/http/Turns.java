@@ -74,6 +74,11 @@ final class Turns {
         TurnRequest request) {
       this(session, key, fingerprint, createIfAbsent, Optional.empty(), request);
     }
+
+    /** The same, where only the turn is wanted that the key means already. */
+    Start onlyIfKnown() {
+      return new Start(session, key, fingerprint, false, Optional.of(BEHIND_NOTHING), request);
+    }
   }
 
   /** A turn and whether its key was known before. */
@@ -93,6 +98,47 @@ final class Turns {
                     start.request(),
                     replyTo))
         .thenApply(accepted -> new Started(start.session(), accepted.turn(), accepted.repeated()));
+  }
+
+  /**
+   * Names no turn that there can be: behind it none begins, while a known key still finds its turn.
+   */
+  private static final int BEHIND_NOTHING = -1;
+
+  /**
+   * The turn that a key means already; none begins.
+   *
+   * @return empty when the session or the key is not known
+   */
+  private CompletionStage<Optional<Started>> find(Start start) {
+    return start(start.onlyIfKnown())
+        .handle(
+            (started, failure) -> {
+              if (failure == null) {
+                return CompletableFuture.completedFuture(Optional.of(started));
+              }
+              String code = Errors.from(failure).code();
+              return code.equals("not_found") || code.equals("turn_not_last")
+                  ? CompletableFuture.completedFuture(Optional.<Started>empty())
+                  : CompletableFuture.<Optional<Started>>failedFuture(failure);
+            })
+        .thenCompose(stage -> stage);
+  }
+
+  /**
+   * The turn of which the caller has seen an event. It begins none: whoever has seen an event asks
+   * for a turn that is there.
+   */
+  CompletionStage<Started> resume(EventId seen, Start start) {
+    return find(start)
+        .thenApply(
+            found -> {
+              Started started =
+                  found.orElseThrow(
+                      () -> EventId.invalid("Last-Event-ID is of no turn of this key."));
+              seen.requireTurn(started.session(), started.turn());
+              return started;
+            });
   }
 
   /** A turn at its end; {@code tokens} only when they were asked for. */
