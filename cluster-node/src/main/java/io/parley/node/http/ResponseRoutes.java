@@ -55,7 +55,7 @@ final class ResponseRoutes {
     }
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
     return seen.map(id -> resume(id, body, request, key.orElseThrow()))
-        .orElseGet(() -> start(call, body, request, key))
+        .orElseGet(() -> start(call, body, request, key, cancel))
         .thenCompose(
             started ->
                 answer(call, request, started, seen, cancel)
@@ -74,17 +74,19 @@ final class ResponseRoutes {
   }
 
   private CompletionStage<Started> start(
-      Call call, JsonInput body, ResponsesRequest request, Optional<String> key) {
+      Call call, JsonInput body, ResponsesRequest request, Optional<String> key, boolean cancel) {
     String keyText = key.orElseGet(Ids::random);
     TurnRequest turn = request.turn();
     String fingerprint = Fingerprint.of("responses", body);
     if (request.conversation().isPresent()) {
       var session = Ids.parseConversation(call.tenant(), request.conversation().get());
-      return turns.start(new Start(session, keyText, fingerprint, false, turn));
+      Start start = new Start(session, keyText, fingerprint, false, turn);
+      return begun(turns.start(start), cancel, List.of(start));
     }
     var fresh = Ids.sessionFor(call.tenant(), key);
+    Start anew = new Start(fresh, keyText, fingerprint, true, turn);
     if (request.previousResponseId().isEmpty()) {
-      return turns.start(new Start(fresh, keyText, fingerprint, true, turn));
+      return begun(turns.start(anew), cancel, List.of(anew));
     }
     Ids.TurnId previous;
     try {
@@ -92,7 +94,16 @@ final class ResponseRoutes {
     } catch (ApiException e) {
       throw ResponsesRequest.previousNotFound();
     }
-    return continuation.start(previous, fresh, keyText, fingerprint, turn);
+    Start onward = new Start(previous.session(), keyText, fingerprint, false, turn);
+    return begun(
+        continuation.start(previous, fresh, keyText, fingerprint, turn),
+        cancel,
+        List.of(onward, anew));
+  }
+
+  private CompletionStage<Started> begun(
+      CompletionStage<Started> started, boolean cancel, List<Start> perhaps) {
+    return cancel ? turns.orCancelled(started, perhaps) : started;
   }
 
   private CompletionStage<HttpResponse> answer(

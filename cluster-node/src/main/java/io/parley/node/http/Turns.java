@@ -21,6 +21,7 @@ import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionCommand.TurnView;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -75,9 +76,24 @@ final class Turns {
       this(session, key, fingerprint, createIfAbsent, Optional.empty(), request);
     }
 
-    /** The same, where only the turn is wanted that the key means already. */
+    /**
+     * The same, where only the turn is wanted that the key means already. The fingerprint stands
+     * for what was asked.
+     */
     Start onlyIfKnown() {
-      return new Start(session, key, fingerprint, false, Optional.of(BEHIND_NOTHING), request);
+      TurnRequest bare =
+          new TurnRequest(
+              request.model(),
+              List.of(),
+              List.of(),
+              Optional.empty(),
+              request.sampling(),
+              request.contextPolicy(),
+              request.priority(),
+              request.stored(),
+              request.background(),
+              Map.of());
+      return new Start(session, key, fingerprint, false, Optional.of(BEHIND_NOTHING), bare);
     }
   }
 
@@ -141,6 +157,52 @@ final class Turns {
             });
   }
 
+  /**
+   * For a caller who cannot ask for the turn again. A start without an answer may have begun the
+   * turn, or begin it when its session has recovered, so it is looked for and cancelled.
+   *
+   * @param perhaps where the turn may have begun
+   */
+  CompletionStage<Started> orCancelled(CompletionStage<Started> begun, List<Start> perhaps) {
+    return begun.whenComplete(
+        (started, failure) -> {
+          if (failure != null && isUnavailable(failure)) {
+            perhaps.forEach(start -> cancelIfBegun(start.onlyIfKnown(), System.nanoTime()));
+          }
+        });
+  }
+
+  /** Asks until the session answers, at most for {@code reconnect-limit}. */
+  private void cancelIfBegun(Start start, long sinceNanos) {
+    var unused =
+        find(start)
+            .whenComplete(
+                (found, failure) -> {
+                  if (failure == null) {
+                    found.ifPresent(this::cancel);
+                  } else if (isUnavailable(failure) && elapsed(sinceNanos)) {
+                    LOG.warn("{} does not answer; a turn may run unread", start.session());
+                  } else if (isUnavailable(failure)) {
+                    var later =
+                        Patterns.after(
+                            settings.retryAfter(),
+                            system,
+                            () -> {
+                              cancelIfBegun(start, sinceNanos);
+                              return CompletableFuture.completedFuture(null);
+                            });
+                  }
+                });
+  }
+
+  private boolean elapsed(long sinceNanos) {
+    return System.nanoTime() - sinceNanos > settings.reconnectLimit().toNanos();
+  }
+
+  private static boolean isUnavailable(Throwable failure) {
+    return Errors.from(failure).code().equals("journal_unavailable");
+  }
+
   /** A turn at its end; {@code tokens} only when they were asked for. */
   record Ended(TurnView turn, List<Token> tokens) {}
 
@@ -158,7 +220,7 @@ final class Turns {
               return slice.nextIndex();
             },
             system)
-        .whenComplete((read, failure) -> guard.ended())
+        .whenComplete((read, failure) -> guard.settle(failure))
         .thenCompose(read -> whole(started))
         .thenApply(turn -> new Ended(turn, tokens));
   }
@@ -212,7 +274,7 @@ final class Turns {
         .whenComplete(
             (response, failure) -> {
               if (failure != null) {
-                guard.ended();
+                guard.settle(failure);
               }
             });
   }
@@ -255,7 +317,7 @@ final class Turns {
                 new PFBuilder<Throwable, ByteString>()
                     .matchAny(
                         failure -> {
-                          guard.ended();
+                          guard.settle(failure);
                           logIfUnknown(failure);
                           return events.broken(Errors.from(failure));
                         })
@@ -319,6 +381,15 @@ final class Turns {
 
     void ended() {
       settled.set(true);
+    }
+
+    /** The reading ended; where it could not go on, its reader is as good as gone. */
+    void settle(Throwable failure) {
+      if (failure != null && isUnavailable(failure)) {
+        gone();
+      } else {
+        ended();
+      }
     }
 
     void gone() {

@@ -82,6 +82,7 @@ final class FakeSessions implements SessionGateway {
   private int sliceMax = Integer.MAX_VALUE;
   private Class<? extends SessionCommand> interruptedKind;
   private Runnable interruption = () -> {};
+  private int lostAnswers;
   private int started;
   private int cancelled;
   private int reads;
@@ -108,6 +109,12 @@ final class FakeSessions implements SessionGateway {
     for (int i = 0; i < times; i++) {
       refusals.add(refused(reason));
     }
+    return this;
+  }
+
+  /** The next asks take effect, but their answers are lost. */
+  synchronized FakeSessions loseNextAnswers(int times) {
+    lostAnswers = times;
     return this;
   }
 
@@ -213,7 +220,12 @@ final class FakeSessions implements SessionGateway {
     if (asked instanceof SessionCommand.ReadTurn read) {
       return read(id, read);
     }
-    return CompletableFuture.completedFuture(answer(id, asked));
+    Reply answer = answer(id, asked);
+    if (lostAnswers > 0) {
+      lostAnswers--;
+      answer = refused(RefusalReason.JOURNAL_UNAVAILABLE);
+    }
+    return CompletableFuture.completedFuture(answer);
   }
 
   private Reply answer(SessionId id, SessionCommand asked) {
