@@ -53,7 +53,6 @@ import java.util.function.Consumer;
 public final class Node implements AutoCloseable {
   private static final Duration JOURNAL_PATIENCE = Duration.ofSeconds(60);
   private static final Duration START_PATIENCE = Duration.ofSeconds(60);
-  private static final Duration STOP_PATIENCE = Duration.ofSeconds(75);
 
   private final Config config;
   private final NodeSettings settings;
@@ -180,6 +179,7 @@ public final class Node implements AutoCloseable {
         ConfigFactory.empty()
             .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(settings.roles()))
             .withFallback(JournalConfig.akkaConfig(journal, endpoint))
+            .withFallback(StopTimes.from(config).phases())
             .withFallback(config);
     ActorSystem<Void> actors =
         ActorSystem.create(Behaviors.empty(), settings.clusterName(), akka.resolve());
@@ -292,7 +292,7 @@ public final class Node implements AutoCloseable {
             CoordinatedShutdown.get(actors)
                 .runAll(CoordinatedShutdown.jvmExitReason())
                 .toCompletableFuture()
-                .get(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+                .get(StopTimes.from(config).patience().toMillis(), TimeUnit.MILLISECONDS);
           } catch (ExecutionException | TimeoutException e) {
             problems.add(e);
           } catch (InterruptedException e) {
