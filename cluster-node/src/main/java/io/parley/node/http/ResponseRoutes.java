@@ -9,6 +9,7 @@ import io.parley.node.http.Turns.Started;
 import io.parley.node.http.openai.ResponsesJson;
 import io.parley.node.http.openai.ResponsesRequest;
 import io.parley.node.http.openai.ResponsesStream;
+import io.parley.node.http.openai.ResponsesStream.Position;
 import io.parley.routing.protocol.Message;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.DeleteTurn;
@@ -113,7 +114,7 @@ final class ResponseRoutes {
       Optional<EventId> seen,
       boolean cancel) {
     if (request.stream()) {
-      long after = seen.map(ResponsesStream::sequenceOf).orElse(-1L);
+      Position after = seen.map(Position::behind).orElseGet(Position::beginning);
       OnDisconnect guard = turns.onDisconnect(call, started, cancel);
       return turns
           .asked(started, request.turn())
@@ -134,9 +135,8 @@ final class ResponseRoutes {
             });
   }
 
-  private ResponsesStream stream(Started started, TurnRequest asked, long startingAfter) {
-    return new ResponsesStream(
-        started.session(), started.turn(), asked, startingAfter, turns::failure);
+  private ResponsesStream stream(Started started, TurnRequest asked, Position after) {
+    return new ResponsesStream(started.session(), started.turn(), asked, after, turns::failure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
@@ -165,12 +165,14 @@ final class ResponseRoutes {
                 return java.util.concurrent.CompletableFuture.completedFuture(
                     Replies.ok(json(started, turn)));
               }
-              long after =
-                  startingAfter.orElseGet(
-                      () ->
-                          seen.map(e -> e.requireTurn(id.session(), id.turn()))
-                              .map(ResponsesStream::sequenceOf)
-                              .orElse(-1L));
+              Position after =
+                  startingAfter
+                      .map(Position::behind)
+                      .or(
+                          () ->
+                              seen.map(e -> e.requireTurn(id.session(), id.turn()))
+                                  .map(Position::behind))
+                      .orElseGet(Position::beginning);
               return turns.stream(
                   started, stream(started, turn.request(), after), OnDisconnect.ignore(), true);
             });

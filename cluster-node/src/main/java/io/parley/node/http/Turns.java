@@ -249,10 +249,16 @@ final class Turns {
    */
   CompletionStage<HttpResponse> stream(
       Started started, TurnEvents events, OnDisconnect guard, boolean failuresAsEvents) {
-    CompletionStage<TurnSlice> first =
+    CompletionStage<TurnSlice> asked =
         events.fromIndex() == 0
             ? admitted(started)
             : reader.read(started.session(), started.turn(), events.fromIndex(), true);
+    CompletionStage<TurnSlice> first =
+        asked.thenApply(
+            slice -> {
+              events.requireReached(slice.turn());
+              return slice;
+            });
     CompletableFuture<Optional<TurnSlice>> known =
         first.thenApply(Optional::of).toCompletableFuture();
     CompletionStage<Optional<TurnSlice>> soon =

@@ -109,6 +109,44 @@ class LastEventIdTest {
     assertThat(edge.sessions.started()).isEqualTo(3);
   }
 
+  @Test
+  void ofAnEventThatAnEndedTurnHasNotIsRefused() throws Exception {
+    String chat = events(CHAT, HI, "Idempotency-Key", "k1").get(0).id().split("\\.")[0];
+    String response =
+        events(RESPONSES, RESPONSE_HI, "Idempotency-Key", "k2").get(0).id().split("\\.")[0];
+    String resp = "/v1/responses/resp_" + response.substring(5) + "_1?stream=true";
+    // five tokens
+    for (String place : List.of("6.1", "999999999.5", "5.6", "4.3", "0.4")) {
+      String id = chat + ".1." + place;
+      isRefused(edge.post(CHAT, HI, "Idempotency-Key", "k1", "Last-Event-ID", id));
+      isRefused(edge.get("/v1/sessions/" + chat + "/turns/1/stream", "Last-Event-ID", id));
+    }
+    for (String place : List.of("6.4", "5.10", "4.5", "3.1", "0.5")) {
+      String id = response + ".1." + place;
+      isRefused(edge.post(RESPONSES, RESPONSE_HI, "Idempotency-Key", "k2", "Last-Event-ID", id));
+      isRefused(edge.get(resp, "Last-Event-ID", id));
+    }
+    Answer last = edge.get(resp + "&starting_after=13");
+    assertThat(last.status()).isEqualTo(200);
+    assertThat(last.events()).isEmpty();
+    Answer beyond = edge.get(resp + "&starting_after=14");
+    assertThat(beyond.status()).isEqualTo(400);
+    assertThat(beyond.param()).isEqualTo("starting_after");
+  }
+
+  @Test
+  void ofTheEndOfATurnThatRunsIsRefused() throws Exception {
+    edge.sessions.manual();
+    Answer begun =
+        edge.post(RESPONSES, "{\"model\":\"fake\",\"input\":\"hi\",\"background\":true}");
+    edge.sessions.advance(2);
+    String session = begun.headers().firstValue("X-Parley-Session").orElseThrow();
+
+    isRefused(
+        edge.get(
+            "/v1/sessions/" + session + "/turns/1/stream", "Last-Event-ID", session + ".1.1.3"));
+  }
+
   /** The edge relies on it when it only looks for the turn of a key. */
   @Test
   void noSessionBeginsATurnWhereOnlyAKnownOneIsWanted() throws Exception {
