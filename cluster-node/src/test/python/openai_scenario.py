@@ -278,6 +278,22 @@ def one_turn_at_a_time():
 
 
 @step
+def a_key_means_one_request():
+    key = {"extra_headers": {"Idempotency-Key": "scenario-turn"}}
+    first = chat(**key)
+    assert chat(**key).id == first.id
+    refused(openai.UnprocessableEntityError, lambda: chat(temperature=0, **key), code="idempotency_key_reused")
+    key = {"extra_headers": {"Idempotency-Key": "scenario-conversation"}}
+    made = client.conversations.create(metadata={"of": "ada"}, **key)
+    assert client.conversations.create(metadata={"of": "ada"}, **key).id == made.id
+    refused(
+        openai.UnprocessableEntityError,
+        lambda: client.conversations.create(metadata={"of": "bob"}, **key),
+        code="idempotency_key_reused",
+    )
+
+
+@step
 def keys_and_tenants():
     refused(openai.AuthenticationError, stranger.models.list)
     refused(openai.AuthenticationError, lambda: stranger.responses.retrieve("resp_a_1"))

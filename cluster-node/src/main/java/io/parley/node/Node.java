@@ -14,11 +14,13 @@ import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ModelCatalog;
 import io.parley.node.http.ShardedSessions;
+import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
 import io.parley.persistence.JournalSchema;
 import io.parley.persistence.JournalSettings;
+import io.parley.persistence.RunningTurns;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.persistence.embedded.EmbeddedCassandraListener;
 import io.parley.routing.Dispatchers;
@@ -105,11 +107,15 @@ public final class Node implements AutoCloseable {
     }
     JournalEndpoint journal = startJournal(journalSettings, onJournalLost);
     ActorSystem<Void> actors = startActors(journalSettings, journal);
-    SessionSharding.init(actors, sessionSettings, new DispatcherSubmitter(actors));
+    RunningTurns running = new CassandraRunningTurns(actors);
+    SessionSharding.init(actors, sessionSettings, new DispatcherSubmitter(actors), running);
     if (settings.roles().contains("session")) {
       Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
     }
     startWorkers(actors);
+    if (settings.roles().contains("session")) {
+      SessionSharding.resumeTurns(actors, sessionSettings, running);
+    }
     if (settings.roles().contains("api")) {
       startHttp(actors, httpSettings);
     }

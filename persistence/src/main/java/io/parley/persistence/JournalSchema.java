@@ -102,6 +102,7 @@ public final class JournalSchema {
     lock(session, owner, deadline);
     try {
       JournalTables.JOURNAL.forEach(t -> execute(session, t.create(schema.keyspace())));
+      execute(session, JournalTables.RUNNING_TURNS.create(schema.keyspace()));
       JournalTables.SNAPSHOT.forEach(t -> execute(session, t.create(schema.snapshotKeyspace())));
       awaitAgreement(session);
     } finally {
@@ -201,6 +202,8 @@ public final class JournalSchema {
   private Map<String, Table> places() {
     Map<String, Table> places = new TreeMap<>();
     JournalTables.JOURNAL.forEach(t -> places.put(schema.keyspace() + "." + t.name(), t));
+    Table running = JournalTables.RUNNING_TURNS;
+    places.put(schema.keyspace() + "." + running.name(), running);
     JournalTables.SNAPSHOT.forEach(t -> places.put(schema.snapshotKeyspace() + "." + t.name(), t));
     return places;
   }

@@ -79,6 +79,18 @@ final class JournalTables {
               List.of("sequence_nr"),
               " CLUSTERING ORDER BY (sequence_nr DESC) AND" + STORE_OPTIONS));
 
+  /**
+   * What Parley itself keeps beside the plugin's tables: the turns that run. Rows come and go with
+   * each turn, so deletions are flushed and forgotten soon; one that comes back is harmless.
+   */
+  static final Table RUNNING_TURNS =
+      table(
+          "running_turns",
+          "slice int, session text, turn int",
+          List.of("slice"),
+          List.of("session", "turn"),
+          " gc_grace_seconds = 3600 AND memtable_flush_period_in_ms = 600000");
+
   private JournalTables() {}
 
   private static Table table(

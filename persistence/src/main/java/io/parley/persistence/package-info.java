@@ -1,10 +1,11 @@
 /**
  * Everything about storing: where the journal is ({@link io.parley.persistence.JournalSettings}),
  * its tables ({@link io.parley.persistence.JournalSchema}), the configuration that Akka needs for
- * it ({@link io.parley.persistence.JournalConfig}) and reading it back outside of an entity ({@link
- * io.parley.persistence.SessionEvents}).
+ * it ({@link io.parley.persistence.JournalConfig}), reading it back outside of an entity ({@link
+ * io.parley.persistence.SessionEvents}) and the list of turns that run ({@link
+ * io.parley.persistence.RunningTurns}).
  *
- * <p>The node calls these once at start, in this order, before its actor system exists. Nothing
- * here knows what an event means: payloads are opaque.
+ * <p>The node calls the first three once at start, in this order, before its actor system exists.
+ * Nothing here knows what an event means: payloads are opaque.
  */
 package io.parley.persistence;

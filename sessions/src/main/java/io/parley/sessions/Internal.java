@@ -28,6 +28,12 @@ sealed interface Internal extends SessionInbox {
   /** Nothing came for a while. */
   record Quiet() implements Internal {}
 
+  /** The list of running turns has taken the turn, or has not. */
+  record Marked(int turn, boolean ok) implements Internal {}
+
+  /** The list of running turns did not take the turn; perhaps it does now. */
+  record Mark(int turn) implements Internal {}
+
   /** Does nothing but to let the messages that wait go on. */
   record Nudge() implements Internal {}
 

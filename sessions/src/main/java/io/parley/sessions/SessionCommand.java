@@ -142,6 +142,12 @@ public sealed interface SessionCommand extends SessionInbox {
    */
   record Delete(ActorRef<Reply> replyTo) implements SessionCommand {}
 
+  /**
+   * Wakes a session so that its turn goes on; answered with {@link Reply.Done}, whether the turn
+   * runs or not. One that does not run leaves the list of those that do.
+   */
+  record Resume(int turn, ActorRef<Reply> replyTo) implements SessionCommand {}
+
   /** Answers. */
   sealed interface Reply extends CborSerializable {
     /** Done (or done before). */

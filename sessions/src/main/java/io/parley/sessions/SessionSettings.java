@@ -16,7 +16,8 @@ public record SessionSettings(
     Duration passivateAfter,
     Backoff journalRetry,
     int snapshotEvery,
-    int snapshotsKept) {
+    int snapshotsKept,
+    Resume resume) {
 
   private static final String ROOT = "parley.session.";
 
@@ -25,6 +26,9 @@ public record SessionSettings(
 
   /** How a turn is read. */
   public record Reads(Duration waitMax, int tokensMax, long bytesMax, int waitingMax) {}
+
+  /** How turns that nobody asks for are found again. */
+  public record Resume(Duration interval, int perSecond) {}
 
   /** A wait that doubles. */
   public record Backoff(Duration min, Duration max) {
@@ -65,7 +69,9 @@ public record SessionSettings(
         duration(config, "passivate-after"),
         backoff(config, "journal-retry"),
         count(config, "snapshot.every", 1, 1_000_000),
-        count(config, "snapshot.keep", 1, 100));
+        count(config, "snapshot.keep", 1, 100),
+        new Resume(
+            duration(config, "resume.interval"), count(config, "resume.per-second", 1, 100_000)));
   }
 
   /** A fourth of what a remote message may hold; see {@code reference.conf}. */

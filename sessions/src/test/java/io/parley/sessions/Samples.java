@@ -40,6 +40,22 @@ public final class Samples {
         Map.of());
   }
 
+  /** A request that goes on when nobody reads. */
+  public static TurnRequest inBackground(String input) {
+    TurnRequest r = request(input);
+    return new TurnRequest(
+        r.model(),
+        r.history(),
+        r.input(),
+        r.instructions(),
+        r.sampling(),
+        r.contextPolicy(),
+        r.priority(),
+        true,
+        true,
+        r.metadata());
+  }
+
   /** Tokens whose ids are 100 and their index. */
   public static List<Token> tokens(int first, String... texts) {
     List<Token> tokens = new ArrayList<>();

@@ -32,16 +32,6 @@ class SessionEntityTest {
     session.close();
   }
 
-  private void with(String overrides) {
-    session.close();
-    session = SessionFixture.start(overrides);
-  }
-
-  private Worker runningTurn() {
-    session.startTurn("k");
-    return session.worker(session.dispatcher.next()).admit();
-  }
-
   @Test
   void runsATurnToItsEnd() {
     assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, false));
@@ -106,7 +96,7 @@ class SessionEntityTest {
 
   @Test
   void failsTheTurnWhenTheQueueStaysFull() {
-    with("parley.session.queue-timeout = 100 ms");
+    session = session.with("parley.session.queue-timeout = 100 ms");
     session.dispatcher.answer = new Submission.Full(1);
     session.startTurn("k");
     assertThat(failureOf(1)).isEqualTo(FailureCode.QUEUE_TIMEOUT);
@@ -126,23 +116,23 @@ class SessionEntityTest {
 
   @Test
   void timesOutWithoutAFirstToken() {
-    with("parley.session.first-token-timeout = 50 ms");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.first-token-timeout = 50 ms");
+    Worker worker = session.runningTurn();
     assertThat(failureOf(1)).isEqualTo(FailureCode.FIRST_TOKEN_TIMEOUT);
     worker.probe.expectMessage(new DropAttempt(worker.attempt));
   }
 
   @Test
   void timesOutAltogether() {
-    with("parley.session.turn-timeout = 100 ms");
-    runningTurn().group(0, "a");
+    session = session.with("parley.session.turn-timeout = 100 ms");
+    session.runningTurn().group(0, "a");
     assertThat(failureOf(1)).isEqualTo(FailureCode.TURN_TIMEOUT);
   }
 
   @Test
   void aSilentWorkerIsReplaced() {
-    with("parley.session.stall-timeout = 50 ms");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.stall-timeout = 50 ms");
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     Work next = session.dispatcher.next();
     assertThat(next.id().attempt()).isEqualTo(2);
@@ -151,7 +141,7 @@ class SessionEntityTest {
 
   @Test
   void aDeadWorkersTurnGoesOnFromItsTokens() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     worker.group(0, "a", "b");
     worker.die();
 
@@ -165,7 +155,7 @@ class SessionEntityTest {
 
   @Test
   void givesUpAfterTooManyAttemptsWithoutAToken() {
-    with("parley.session.max-attempts = 3");
+    session = session.with("parley.session.max-attempts = 3");
     session.startTurn("k");
     for (int attempt = 1; attempt <= 3; attempt++) {
       Work work = session.dispatcher.next();
@@ -187,7 +177,7 @@ class SessionEntityTest {
 
   @Test
   void lostAnswersAreRepairedByResends() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     worker.group(0, "a", "b");
     // the same again, then overlapping, then with a gap
     assertThat(worker.group(0, "a", "b")).isEqualTo(new GroupAccepted(worker.attempt, 2, false));
@@ -200,7 +190,7 @@ class SessionEntityTest {
 
   @Test
   void aWaitingReaderHearsOfTokensOnlyWhenTheyAreJournaled() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, true, to));
     worker.group(0, "a");
     Reply.TurnSlice slice = (Reply.TurnSlice) reader.receiveMessage();
@@ -209,7 +199,7 @@ class SessionEntityTest {
 
   @Test
   void aReaderIsAnsweredAtTheLatestAfterTheReadWait() {
-    runningTurn();
+    session.runningTurn();
     await().until(() -> session.read(1, 0).turn().status() == TurnStatus.RUNNING);
     Reply.TurnSlice slice = session.read(1, 0);
     assertThat(slice.tokens()).isEmpty();
@@ -218,7 +208,7 @@ class SessionEntityTest {
 
   @Test
   void tooManyReadersAreAnsweredEarly() {
-    with("parley.session.read { wait = 1 h, max-waiting = 2 }");
+    session = session.with("parley.session.read { wait = 1 h, max-waiting = 2 }");
     session.startTurn("k");
     List<TestProbe<Reply>> readers = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
@@ -230,8 +220,8 @@ class SessionEntityTest {
 
   @Test
   void aSlowReaderGetsAllInBoundedSlices() {
-    with("parley.session.read.max-tokens = 2");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.read.max-tokens = 2");
+    Worker worker = session.runningTurn();
     worker.group(0, "a", "b", "c");
     worker.finish(3, "d", "e");
     assertThat(session.read(1, 0).tokens()).hasSize(2);
@@ -252,7 +242,7 @@ class SessionEntityTest {
 
   @Test
   void cancelKeepsWhatARunningTurnSaid() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     session.ask(to -> new SessionCommand.CancelTurn(1, to));
     worker.probe.expectMessage(new DropAttempt(worker.attempt));

@@ -63,6 +63,7 @@ final class SessionFixture implements AutoCloseable {
 
   final SessionId id = new SessionId(TenantId.DEFAULT, "s" + NUMBER.incrementAndGet());
   final FakeDispatcher dispatcher = new FakeDispatcher();
+  final ListedTurns running = new ListedTurns();
   final TestProbe<ClusterSharding.ShardCommand> shard = KIT.createTestProbe("shard");
   final SessionSettings settings;
   private ActorRef<SessionInbox> entity;
@@ -81,13 +82,25 @@ final class SessionFixture implements AutoCloseable {
     return start("");
   }
 
+  /** Another session with these settings, instead of this one. */
+  SessionFixture with(String overrides) {
+    close();
+    return start(overrides);
+  }
+
+  /** A turn with the key "k", and its worker. */
+  Worker runningTurn() {
+    startTurn("k");
+    return worker(dispatcher.next()).admit();
+  }
+
   private void start() {
     entity =
         KIT.spawn(
             SessionEntity.create(
                 id,
                 new SessionEntity.Surroundings(
-                    settings, dispatcher, shard.ref(), InstantSource.system())));
+                    settings, dispatcher, running, shard.ref(), InstantSource.system())));
   }
 
   /** As a crash and a recovery elsewhere. */

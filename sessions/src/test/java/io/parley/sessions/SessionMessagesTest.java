@@ -53,6 +53,7 @@ class SessionMessagesTest {
                 new SessionEntity.Surroundings(
                     SessionSettings.from(KIT.system().settings().config()),
                     dispatcher,
+                    new ListedTurns(),
                     KIT.<ClusterSharding.ShardCommand>createTestProbe().ref(),
                     InstantSource.system())),
             EventSourcedBehaviorTestKit.enabledSerializationSettings().withVerifyEquality(true));
@@ -91,6 +92,7 @@ class SessionMessagesTest {
                 worker.ref()));
     assertThat(ended.state()).isInstanceOf(Idle.class);
     ask(session, to -> new SessionCommand.ReadTurn(1, 0, true, to));
+    ask(session, to -> new SessionCommand.Resume(1, to));
     ask(session, to -> new SessionCommand.CancelTurn(1, to));
     Reply view = ask(session, SessionCommand.Get::new);
     assertThat(((Reply.SessionView) view).turns().get(0).answer()).isEqualTo("ab!");

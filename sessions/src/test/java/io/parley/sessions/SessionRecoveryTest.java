@@ -33,20 +33,10 @@ class SessionRecoveryTest {
     session.close();
   }
 
-  private void with(String overrides) {
-    session.close();
-    session = SessionFixture.start(overrides);
-  }
-
-  private Worker runningTurn() {
-    session.startTurn("k");
-    return session.worker(session.dispatcher.next()).admit();
-  }
-
   @Test
   void aRestartInMidTurnAdoptsTheAttemptWhoseWorkerSpeaksUp() {
-    with("parley.session.adoption-lease = 1 h");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.adoption-lease = 1 h");
+    Worker worker = session.runningTurn();
     worker.group(0, "a", "b");
     session.restart();
     // the worker missed the answer of its last group and sends it again with what came since
@@ -59,8 +49,8 @@ class SessionRecoveryTest {
 
   @Test
   void anAdoptedWorkerIsWatched() {
-    with("parley.session.adoption-lease = 1 h");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.adoption-lease = 1 h");
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     session.restart();
     worker.group(1, "b");
@@ -70,7 +60,7 @@ class SessionRecoveryTest {
 
   @Test
   void aRestartInMidTurnStartsAnotherAttemptWhenNobodySpeaksUp() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     worker.group(0, "a", "b");
     session.restart();
 
@@ -85,7 +75,7 @@ class SessionRecoveryTest {
 
   @Test
   void aFinishSentAgainAfterARestartIsNotASecondOne() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     worker.finish(0, "a");
     session.restart();
     assertThat(worker.finish(0, "a")).isEqualTo(new GroupAccepted(worker.attempt, 1, true));
@@ -94,14 +84,14 @@ class SessionRecoveryTest {
 
   @Test
   void aKeySentAgainAfterARestartMeansTheSameTurn() {
-    runningTurn().finish(0, "a");
+    session.runningTurn().finish(0, "a");
     session.restart();
     assertThat(session.startTurn("k")).isEqualTo(new Reply.TurnAccepted(1, true));
   }
 
   @Test
   void aReplayedJournalGivesTheSameSessionAndTheSameStream() {
-    with("parley.session.snapshot { every = 3, keep = 1 }");
+    session = session.with("parley.session.snapshot { every = 3, keep = 1 }");
     for (int turn = 1; turn <= 4; turn++) {
       session.startTurn("k" + turn);
       Worker worker = session.worker(session.dispatcher.next()).admit();
@@ -128,8 +118,8 @@ class SessionRecoveryTest {
 
   @Test
   void aGroupWhoseJournalingFailedIsTakenWhenSentAgain() {
-    with("parley.session.adoption-lease = 1 h");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.adoption-lease = 1 h");
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
     worker.send(1, java.util.Optional.empty(), "b");
@@ -150,8 +140,8 @@ class SessionRecoveryTest {
 
   @Test
   void aRejectedGroupStopsTheEntityAndIsTakenByTheNextOne() {
-    with("parley.session.adoption-lease = 1 h");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.adoption-lease = 1 h");
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     SessionFixture.JOURNAL.rejectNextPersisted(session.persistenceId());
     worker.send(1, java.util.Optional.empty(), "b");
@@ -162,7 +152,7 @@ class SessionRecoveryTest {
 
   @Test
   void aJournalThatCannotBeReadIsTriedAgain() {
-    runningTurn().finish(0, "a");
+    session.runningTurn().finish(0, "a");
     SessionFixture.JOURNAL.failNextRead(session.persistenceId());
     session.restart();
     assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a"));
@@ -170,8 +160,8 @@ class SessionRecoveryTest {
 
   @Test
   void aQuietSessionAsksToLeaveButNotDuringATurn() {
-    with("parley.session { passivate-after = 20 ms, read.wait = 5 ms }");
-    Worker worker = runningTurn();
+    session = session.with("parley.session { passivate-after = 20 ms, read.wait = 5 ms }");
+    Worker worker = session.runningTurn();
     session.shard.expectNoMessage(java.time.Duration.ofMillis(200));
     worker.finish(0, "a");
     assertThat(session.shard.receiveMessage()).isInstanceOf(ClusterSharding.Passivate.class);
@@ -179,7 +169,7 @@ class SessionRecoveryTest {
 
   @Test
   void leavesByItselfWhenTheShardsStopMessageIsLost() {
-    with("parley.session.passivate-after = 20 ms");
+    session = session.with("parley.session.passivate-after = 20 ms");
     session.expectGone();
   }
 
@@ -190,7 +180,7 @@ class SessionRecoveryTest {
 
   @Test
   void stopsWhenIdleAndWhenDeleted() {
-    runningTurn().finish(0, "a");
+    session.runningTurn().finish(0, "a");
     session.stop();
     session.restart();
     session.ask(SessionCommand.Delete::new);
@@ -199,8 +189,8 @@ class SessionRecoveryTest {
 
   @Test
   void stopsInMidTurnAndTellsItsReaders() {
-    with("parley.session.read.wait = 1 h");
-    Worker worker = runningTurn();
+    session = session.with("parley.session.read.wait = 1 h");
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 1, true, to));
     session.stop();
@@ -217,7 +207,7 @@ class SessionRecoveryTest {
 
   @Test
   void deletingEndsTheTurnAndForgetsTheContent() {
-    Worker worker = runningTurn();
+    Worker worker = session.runningTurn();
     worker.group(0, "a");
     assertThat(session.ask(SessionCommand.Delete::new)).isEqualTo(new Reply.Done());
     worker.probe.expectMessage(new DropAttempt(worker.attempt));
@@ -230,7 +220,7 @@ class SessionRecoveryTest {
 
   @Test
   void aDeletedTurnIsNotFoundButStaysInTheConversation() {
-    runningTurn().finish(0, "a");
+    session.runningTurn().finish(0, "a");
     session.ask(to -> new SessionCommand.DeleteTurn(1, to));
     assertThat(session.ask(to -> new SessionCommand.GetTurn(1, to)))
         .isInstanceOf(Reply.Refused.class);

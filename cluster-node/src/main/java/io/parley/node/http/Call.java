@@ -44,6 +44,15 @@ public record Call(
     return header("Last-Event-ID").map(id -> EventId.parse(tenant, id));
   }
 
+  /** The {@code Last-Event-ID} of a request that is sent again: it needs the turn's key. */
+  Optional<EventId> lastEventIdOfKey() {
+    Optional<EventId> seen = lastEventId();
+    if (seen.isPresent() && idempotencyKey().isEmpty()) {
+      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
+    }
+    return seen;
+  }
+
   /** What {@code X-Parley-On-Disconnect} wants, if it is there: whether the turn is cancelled. */
   public Optional<Boolean> cancelOnDisconnect() {
     return header("X-Parley-On-Disconnect")

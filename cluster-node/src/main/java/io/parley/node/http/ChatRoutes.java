@@ -36,11 +36,8 @@ final class ChatRoutes {
     JsonInput body = call.json();
     ChatRequest request =
         ChatRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
-    Optional<EventId> seen = call.lastEventId();
+    Optional<EventId> seen = call.lastEventIdOfKey();
     Optional<String> key = call.idempotencyKey();
-    if (seen.isPresent() && key.isEmpty()) {
-      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
-    }
     Optional<SessionId> named =
         call.header(SESSION_HEADER).map(id -> Ids.parseSession(call.tenant(), id));
     SessionId session = named.orElseGet(() -> Ids.sessionFor(call.tenant(), key));

@@ -11,6 +11,7 @@ import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.Reply.SessionView;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -117,8 +118,10 @@ final class ConversationRoutes {
         .thenCompose(done -> sessions.view(id))
         .thenApply(
             view -> {
-              int from = Math.max(0, view.messages().size() - items.size());
-              return Replies.ok(ResponsesJson.page(items(id, view, from), false));
+              // a turn may have followed meanwhile, and a repeated key added them long ago
+              int from = Math.max(0, Collections.lastIndexOfSubList(view.messages(), items));
+              List<ObjectNode> added = items(id, view, from).subList(0, items.size());
+              return Replies.ok(ResponsesJson.page(added, false));
             });
   }
 

@@ -34,7 +34,8 @@ public final class Errors {
               "idempotency_key_reused",
               "This Idempotency-Key was used before with another request.");
       case SESSION_FULL ->
-          ApiException.of(409, "session_full", "This conversation has as many turns as it may.");
+          ApiException.of(
+              409, "session_full", "This conversation is full: " + refused.detail() + ".");
       case OVERLOADED ->
           ApiException.of(429, "overloaded", "All workers are busy and the queue is full.")
               .withRetryAfter(retryAfter);

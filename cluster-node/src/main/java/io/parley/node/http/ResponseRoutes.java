@@ -13,6 +13,7 @@ import io.parley.node.http.openai.ResponsesStream.Position;
 import io.parley.routing.protocol.Message;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.DeleteTurn;
+import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnStatus;
@@ -50,10 +51,7 @@ final class ResponseRoutes {
     ResponsesRequest request =
         ResponsesRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
     Optional<String> key = call.idempotencyKey();
-    Optional<EventId> seen = call.lastEventId();
-    if (seen.isPresent() && key.isEmpty()) {
-      throw EventId.invalid("Last-Event-ID needs the Idempotency-Key of the same turn.");
-    }
+    Optional<EventId> seen = call.lastEventIdOfKey();
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
     return seen.map(id -> resume(id, body, request, key.orElseThrow()))
         .orElseGet(() -> start(call, body, request, key, cancel))
@@ -129,18 +127,24 @@ final class ResponseRoutes {
         .thenApply(
             ended -> {
               if (ended.turn().status() == TurnStatus.FAILED) {
-                throw turns.failure(ended.turn().failure());
+                throw failure(ended.turn().failure());
               }
               return Replies.ok(json(started, ended.turn()));
             });
   }
 
   private ResponsesStream stream(Started started, TurnRequest asked, Position after) {
-    return new ResponsesStream(started.session(), started.turn(), asked, after, turns::failure);
+    return new ResponsesStream(started.session(), started.turn(), asked, after, this::failure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
-    return ResponsesJson.response(started.session(), turn, turns::failure);
+    return ResponsesJson.response(started.session(), turn, this::failure);
+  }
+
+  /** Why a response failed; what a prompt is made of is called input here. */
+  private ApiException failure(Optional<Failure> why) {
+    ApiException error = turns.failure(why);
+    return error.param().filter("messages"::equals).isPresent() ? error.withParam("input") : error;
   }
 
   private CompletionStage<TurnView> view(Started started) {

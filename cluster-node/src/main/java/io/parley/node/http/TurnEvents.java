@@ -1,6 +1,7 @@
 package io.parley.node.http;
 
 import akka.util.ByteString;
+import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.TurnSlice;
 import io.parley.sessions.SessionCommand.TurnProgress;
 import io.parley.sessions.SessionCommand.TurnView;
@@ -31,6 +32,9 @@ public interface TurnEvents {
    * @param whole the turn with its answer, with the last slice if it is wanted
    */
   List<ByteString> on(TurnSlice slice, Optional<TurnView> whole);
+
+  /** Why a failed turn failed, in the words of the API that is answered. */
+  ApiException failure(Optional<Failure> why);
 
   /** The last event of a stream that cannot go on. */
   ByteString broken(ApiException error);

@@ -273,7 +273,7 @@ final class Turns {
     return soon.thenApply(
             slice -> {
               if (!failuresAsEvents) {
-                slice.ifPresent(this::throwIfNeverRan);
+                slice.ifPresent(begun -> throwIfNeverRan(begun, events));
               }
               return Replies.events(body(started, first, slice.isEmpty(), events, guard));
             })
@@ -285,10 +285,10 @@ final class Turns {
             });
   }
 
-  private void throwIfNeverRan(TurnSlice slice) {
+  private static void throwIfNeverRan(TurnSlice slice, TurnEvents events) {
     TurnProgress turn = slice.turn();
     if (turn.status() == TurnStatus.FAILED && turn.tokenCount() == 0) {
-      throw failure(turn.failure());
+      throw events.failure(turn.failure());
     }
   }
 

@@ -3,6 +3,7 @@ package io.parley.node.http;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.parley.node.http.RunningEdge.Answer;
+import io.parley.sessions.SessionCommand.RefusalReason;
 import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -79,6 +80,67 @@ class BadRequestsTest {
     assertThat(answer.code()).isEqualTo(code);
     assertThat(answer.json().at("/error/param").asText("")).isEqualTo(param == null ? "" : param);
     assertThat(answer.json().at("/error/type").asText()).isEqualTo("invalid_request_error");
+  }
+
+  // path; body (with ' for "); code; param
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      quoteCharacter = '`',
+      value = {
+        "responses; {'model':'fake'}; missing_required_parameter; input",
+        "responses; {'model':'fake','input':[]}; invalid_value; input",
+        "responses; {'model':'fake','input':7}; invalid_type; input",
+        "responses; {'model':'fake','input':'\\udc00'}; invalid_unicode; input",
+        "responses; {'model':'fake','input':[{'role':'wizard','content':'x'}]}; invalid_value;"
+            + " input[0].role",
+        "responses; {~,'max_output_tokens':-1}; invalid_value; max_output_tokens",
+        "responses; {~,'max_output_tokens':0}; invalid_value; max_output_tokens",
+        "responses; {~,'max_output_tokens':2147483648}; invalid_value; max_output_tokens",
+        "responses; {~,'temperature':-1}; invalid_value; temperature",
+        "responses; {~,'temperature':NaN}; invalid_json; ``",
+        "responses; {~,'background':true,'store':false}; invalid_value; background",
+        "responses; {~,'previous_response_id':'resp_a_1','conversation':'conv_a'}; invalid_value;"
+            + " previous_response_id",
+        "responses; {~,'instructions':['x']}; invalid_type; instructions",
+        "conversations; {'items':[{'role':'wizard','content':'x'}]}; invalid_value; items[0].role",
+        "conversations; {'items':{}}; invalid_type; items",
+        "conversations; {'metadata':[]}; invalid_type; metadata",
+        "sessions; {'messages':[{'role':'user'}]}; missing_required_parameter;"
+            + " messages[0].content",
+        "sessions; []; invalid_json; ``",
+      })
+  void refusesWithACodeAndTheFieldElsewhere(String path, String body, String code, String param)
+      throws Exception {
+    String whole = body.replace("~", "'model':'fake','input':'x'").replace('\'', '"');
+
+    Answer answer = edge.post("/v1/" + path, whole);
+
+    assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+    assertThat(answer.code()).isEqualTo(code);
+    assertThat(answer.json().at("/error/param").asText("")).isEqualTo(param == null ? "" : param);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "OVERLOADED, 429, overloaded",
+    "JOURNAL_UNAVAILABLE, 503, journal_unavailable",
+  })
+  void saysWhenToComeAgain(RefusalReason reason, int status, String code) throws Exception {
+    for (String more : new String[] {"", ",\"stream\":true"}) {
+      String chat = "{\"model\":\"fake\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]";
+      String response = "{\"model\":\"fake\",\"input\":\"x\"";
+      edge.sessions.refuseNext(1, reason);
+      assertComeAgain(edge.post(CHAT, chat + more + "}"), status, code);
+      edge.sessions.refuseNext(1, reason);
+      assertComeAgain(edge.post("/v1/responses", response + more + "}"), status, code);
+    }
+  }
+
+  private static void assertComeAgain(Answer answer, int status, String code) throws Exception {
+    assertThat(answer.status()).as(answer.body()).isEqualTo(status);
+    assertThat(answer.code()).isEqualTo(code);
+    assertThat(answer.headers().firstValue("Retry-After").orElseThrow()).matches("[1-9][0-9]*");
   }
 
   @Test

@@ -70,6 +70,7 @@ final class FakeSessions implements SessionGateway {
     String madeBy = "";
     final List<Message> messages = new ArrayList<>();
     final List<Turn> turns = new ArrayList<>();
+    final Map<String, List<Message>> added = new HashMap<>();
     final Map<String, Turn> byKey = new HashMap<>();
     final Map<String, String> fingerprints = new HashMap<>();
   }
@@ -260,7 +261,12 @@ final class FakeSessions implements SessionGateway {
           List.copyOf(session.messages),
           session.turns.stream().map(FakeSessions::view).toList());
     } else if (asked instanceof SessionCommand.AppendMessages append) {
-      session.messages.addAll(append.messages());
+      List<Message> known = session.added.putIfAbsent(append.key(), append.messages());
+      if (known == null) {
+        session.messages.addAll(append.messages());
+      } else if (!known.equals(append.messages())) {
+        return refused(RefusalReason.KEY_REUSED);
+      }
     } else if (asked instanceof SessionCommand.SetMetadata set) {
       session.metadata = set.metadata();
     } else if (asked instanceof SessionCommand.Delete) {

@@ -255,6 +255,33 @@ class ResponseRoutesTest {
   }
 
   @Test
+  void itemsAddedTwiceWithOneKeyAreAddedOnce() throws Exception {
+    String id = edge.post("/v1/conversations", "").json().path("id").asText();
+    String items = "/v1/conversations/" + id + "/items";
+    String one = "{\"items\":[{\"role\":\"user\",\"content\":\"one\"}]}";
+    Answer added = edge.post(items, one, "Idempotency-Key", "k");
+    create("\"conversation\":\"" + id + "\"");
+
+    Answer again = edge.post(items, one, "Idempotency-Key", "k");
+
+    assertThat(again.body()).isEqualTo(added.body());
+    assertThat(edge.get(items).json().path("data")).hasSize(3);
+    Answer other = edge.post(items, one.replace("one", "two"), "Idempotency-Key", "k");
+    assertThat(other.status()).isEqualTo(422);
+  }
+
+  @Test
+  void namesTheFieldOfAPromptThatIsTooLong() throws Exception {
+    edge.sessions.answering(
+        Script.of().failing(new Failure(FailureCode.CONTEXT_LENGTH_EXCEEDED, "3000, 2048 fit")));
+    for (String more : new String[] {"", "\"stream\":true"}) {
+      Answer answer = edge.post(PATH, hi(more));
+      assertThat(answer.status()).isEqualTo(400);
+      assertThat(answer.param()).isEqualTo("input");
+    }
+  }
+
+  @Test
   void showsSessionsAndTheirEvents() throws Exception {
     Answer made = edge.post("/v1/sessions", "");
     assertThat(made.status()).isEqualTo(201);

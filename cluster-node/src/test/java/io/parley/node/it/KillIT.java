@@ -60,14 +60,14 @@ class KillIT {
         .isGreaterThanOrEqualTo(rounds * 3 / 4);
   }
 
-  private static EmbeddedSettings journalSettings() {
+  static EmbeddedSettings journalSettings() {
     Path lib = NodeProcess.root().resolve("persistence/cassandra/target/lib");
     return EmbeddedSettings.from(
         ConfigFactory.parseMap(Map.of("parley.journal.embedded.lib", lib.toString()))
             .withFallback(ConfigFactory.load()));
   }
 
-  private static String[] on(JournalEndpoint journal) {
+  static String[] on(JournalEndpoint journal) {
     return new String[] {
       "-D", "parley.journal.contact-points=[\"" + journal.contactPoints().get(0) + "\"]",
       "-D", "parley.journal.local-datacenter=" + journal.localDatacenter(),

@@ -192,6 +192,11 @@ public final class ChatStream implements TurnEvents {
   }
 
   @Override
+  public ApiException failure(Optional<Failure> why) {
+    return failures.apply(why);
+  }
+
+  @Override
   public ByteString broken(ApiException error) {
     // no id: whoever reconnects goes on behind the last event that was whole
     return Sse.data(Errors.json(error).toString());

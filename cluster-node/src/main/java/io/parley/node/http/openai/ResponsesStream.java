@@ -222,6 +222,11 @@ public final class ResponsesStream implements TurnEvents {
   }
 
   @Override
+  public ApiException failure(Optional<Failure> why) {
+    return failures.apply(why);
+  }
+
+  @Override
   public ByteString broken(ApiException error) {
     ObjectNode node = typed("error").put("code", error.code()).put("message", error.getMessage());
     node.put("param", error.param().orElse(null));

@@ -1,0 +1,132 @@
+package io.parley.sessions;
+
+import akka.actor.typed.ActorRef;
+import akka.persistence.typed.javadsl.EffectFactories;
+import akka.persistence.typed.javadsl.ReplyEffect;
+import io.parley.sessions.SessionCommand.Reply;
+import io.parley.sessions.domain.Decision;
+import io.parley.sessions.domain.Decision.Outcome;
+import io.parley.sessions.domain.Generating;
+import io.parley.sessions.domain.Session;
+import io.parley.sessions.domain.SessionAction;
+import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.domain.SessionLimits;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+
+/**
+ * One step of a session: decide, journal, tell, follow. Nobody is told of anything before it is
+ * journaled.
+ */
+final class Steps {
+  private final EffectFactories<SessionEvent, Session> effect;
+  private final InstantSource clock;
+  private final SessionLimits limits;
+  private final Attempts attempts;
+  private final RunningMark mark;
+  private final Consumer<Session> changed;
+
+  /**
+   * @param changed hears of the state after each step that was journaled
+   */
+  Steps(
+      EffectFactories<SessionEvent, Session> effect,
+      InstantSource clock,
+      SessionLimits limits,
+      Attempts attempts,
+      RunningMark mark,
+      Consumer<Session> changed) {
+    this.effect = effect;
+    this.clock = clock;
+    this.limits = limits;
+    this.attempts = attempts;
+    this.mark = mark;
+    this.changed = changed;
+  }
+
+  /** Milliseconds since the epoch. */
+  long now() {
+    return clock.millis();
+  }
+
+  /** Nothing happens. */
+  ReplyEffect<SessionEvent, Session> nothing() {
+    return effect.noReply();
+  }
+
+  /** Nothing but an answer. */
+  <T> ReplyEffect<SessionEvent, Session> reply(ActorRef<T> replyTo, T reply) {
+    return effect.reply(replyTo, reply);
+  }
+
+  Decision decide(Session session, SessionAction action) {
+    return session.decide(action, now(), limits);
+  }
+
+  /** A step that nobody waits for. */
+  ReplyEffect<SessionEvent, Session> take(Session session, SessionAction action) {
+    return carryOut(session, decide(session, action), (outcome, after) -> {});
+  }
+
+  /** Journals what was decided for a caller, unless it was refused. */
+  ReplyEffect<SessionEvent, Session> carryOut(
+      Session session,
+      Decision decision,
+      ActorRef<Reply> replyTo,
+      BiConsumer<Outcome, Session> tell) {
+    if (decision instanceof Decision.Refuse refuse) {
+      return reply(
+          replyTo,
+          new Reply.Refused(
+              refuse.reason(), refuse.detail(), refuse.runningTurn(), Optional.empty()));
+    }
+    return carryOut(session, decision, tell);
+  }
+
+  /** Journals what was decided; {@code tell} runs when that is done, or at once. */
+  ReplyEffect<SessionEvent, Session> carryOut(
+      Session before, Decision decision, BiConsumer<Outcome, Session> tell) {
+    if (decision instanceof Decision.Accept accept) {
+      return effect
+          .persist(accept.events())
+          .thenRun(
+              (Session after) -> {
+                tell.accept(accept.outcome(), after);
+                follow(before, accept.events(), after);
+              })
+          .thenNoReply();
+    }
+    Outcome outcome =
+        decision instanceof Decision.AnswerAgain again ? again.outcome() : new Outcome.Drop();
+    return effect.none().thenRun(after -> tell.accept(outcome, after)).thenNoReply();
+  }
+
+  /** What the journaled events mean for the attempt and for the list of running turns. */
+  private void follow(Session before, List<SessionEvent> events, Session after) {
+    for (SessionEvent event : events) {
+      if (after instanceof Generating now) {
+        if (event instanceof SessionEvent.AttemptStarted) {
+          mark.set(now.turn().spec().number());
+          attempts.started(now, now());
+        } else if (event instanceof SessionEvent.TurnAdmitted) {
+          attempts.admitted(now.turn());
+        } else if (event instanceof SessionEvent.TokensAppended) {
+          attempts.madeTokens(now.turn());
+        }
+      } else if (before instanceof Generating was) {
+        if (event instanceof SessionEvent.TurnCompleted) {
+          mark.clear();
+          attempts.forget();
+        } else if (event instanceof SessionEvent.TurnCancelled
+            || event instanceof SessionEvent.TurnFailed) {
+          mark.clear();
+          attempts.abandon(was.turn());
+        }
+      }
+    }
+    changed.accept(after);
+  }
+}
