@@ -355,7 +355,7 @@ final class Turns {
                 cancel(started);
               }
             });
-    var unused = call.connection().closed().thenRun(guard::gone);
+    guard.watch(call.connection().closed());
     return guard;
   }
 
@@ -375,6 +375,7 @@ final class Turns {
   static final class OnDisconnect {
     private final AtomicBoolean settled = new AtomicBoolean();
     private final Runnable action;
+    private volatile Signal.Registration registration = () -> {};
 
     OnDisconnect(Runnable action) {
       this.action = action;
@@ -385,8 +386,17 @@ final class Turns {
       return new OnDisconnect(() -> {});
     }
 
+    void watch(Signal closed) {
+      registration = closed.listen(this::gone);
+      if (settled.get()) {
+        registration.remove(); // settled meanwhile
+      }
+    }
+
     void ended() {
-      settled.set(true);
+      if (settled.compareAndSet(false, true)) {
+        registration.remove();
+      }
     }
 
     /** The reading ended; where it could not go on, its reader is as good as gone. */
@@ -400,6 +410,7 @@ final class Turns {
 
     void gone() {
       if (settled.compareAndSet(false, true)) {
+        registration.remove();
         action.run();
       }
     }

@@ -134,6 +134,13 @@ final class FakeSessions implements SessionGateway {
     return cancelled;
   }
 
+  synchronized long completed() {
+    return sessions.values().stream()
+        .flatMap(session -> session.turns.stream())
+        .filter(turn -> turn.status == TurnStatus.COMPLETED)
+        .count();
+  }
+
   synchronized int reads() {
     return reads;
   }
