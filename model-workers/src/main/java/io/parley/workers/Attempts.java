@@ -23,6 +23,9 @@ import org.slf4j.Logger;
  * whose sessions have not said yet that they know. Used by the worker's thread alone.
  */
 final class Attempts {
+  /** More than the attempts that a turn has by default: one bad work alone does not reach it. */
+  private static final int FAILURES_MAX = 8;
+
   private final ActorRef<WorkerMessage> worker;
   private final WorkerSettings settings;
   private final Consumer<AttemptReport> sessions;
@@ -33,6 +36,7 @@ final class Attempts {
   private final Deque<Work> parked = new ArrayDeque<>();
   private final Map<AttemptId, RunningAttempt> held = new LinkedHashMap<>();
   private int running;
+  private int failures;
   private boolean finished;
 
   Attempts(
@@ -83,14 +87,23 @@ final class Attempts {
         continue;
       }
       RunningAttempt attempt = hold(work, nowNanos);
+      if (!start(replica, work, attempt.buffer())) {
+        held.remove(work.id()); // again with the next tick
+        parked.addFirst(work);
+        return;
+      }
       running++;
       log.debug("Attempt {} starts", work.id());
-      try {
-        replica.start(work, attempt.buffer());
-      } catch (RuntimeException e) {
-        log.error("The replica did not start an attempt", e);
-        attempt.buffer().failed(FailureCode.ENGINE_FAILED, "the replica did not start");
-      }
+    }
+  }
+
+  private boolean start(Replica replica, Work work, AttemptBuffer buffer) {
+    try {
+      return replica.start(work, buffer);
+    } catch (RuntimeException e) {
+      log.error("The replica did not start an attempt", e);
+      buffer.failed(FailureCode.ENGINE_FAILED, "the replica did not start");
+      return true;
     }
   }
 
@@ -110,9 +123,8 @@ final class Attempts {
     return attempt;
   }
 
-  /** Looks at the replica's news; false when it says that its engine failed. */
-  boolean look(long nowNanos) {
-    boolean healthy = true;
+  /** Looks at the replica's news. */
+  void look(Optional<Replica> replica, long nowNanos) {
     for (RunningAttempt attempt : held.values()) {
       if (!attempt.runs()) {
         continue;
@@ -120,12 +132,34 @@ final class Attempts {
       attempt.look(nowNanos).ifPresent(sessions);
       if (!attempt.runs()) {
         running--;
-        Optional<FailureCode> code = attempt.failureCode();
-        finished |= code.isEmpty();
-        healthy &= code.orElse(null) != FailureCode.ENGINE_FAILED;
+        count(attempt);
+        // it may run on in there when it was its buffer that found a fault
+        replica
+            .filter(r -> attempt.failureCode().isPresent())
+            .ifPresent(r -> r.cancel(attempt.id()));
       }
     }
-    return healthy;
+  }
+
+  private void count(RunningAttempt attempt) {
+    if (attempt.failureCode().isEmpty()) {
+      finished = true;
+      failures = 0;
+    } else if (attempt.failureCode().get() == FailureCode.ENGINE_FAILED) {
+      failures++;
+    }
+  }
+
+  /**
+   * Whether so many attempts failed by the engine, and none finished between them, that it is more
+   * likely the engine's fault than theirs. Says so once.
+   */
+  boolean tooManyFailures() {
+    if (failures < FAILURES_MAX) {
+      return false;
+    }
+    failures = 0;
+    return true;
   }
 
   /** Whether an attempt came to its finish since this was asked: the replica is in order. */

@@ -232,7 +232,9 @@ class ModelWorkerTest {
     node.submit(two);
     await().atMost(PATIENCE).until(() -> !opened.isEmpty() && opened.get(0).started.size() == 2);
 
-    opened.get(0).listener(one.id()).failed(FailureCode.ENGINE_FAILED, "out of memory");
+    Listener first = opened.get(0).listener(one.id());
+    opened.get(0).broken = true;
+    first.failed(FailureCode.ENGINE_FAILED, "out of memory");
 
     List<Failed> failures = List.of(expect(Failed.class), expect(Failed.class));
     assertThat(failures).extracting(Failed::id).contains(one.id(), two.id());
@@ -242,6 +244,75 @@ class ModelWorkerTest {
     Work three = work(model, sessionId, 3, List.of());
     node.submit(three);
     opened.get(1).listener(three.id());
+  }
+
+  @Test
+  void anAttemptThatFailsByItselfLeavesTheOthersAlone() {
+    startScripted();
+    Work bad = work(model, sessionId, 1, List.of());
+    Work good = work(model, sessionId, 2, List.of());
+    node.submit(bad);
+    node.submit(good);
+    Listener running = replica.listener(good.id());
+
+    replica.listener(bad.id()).failed(FailureCode.ENGINE_FAILED, "not a number");
+
+    Failed failed = expect(Failed.class);
+    assertThat(failed.id()).isEqualTo(bad.id());
+    failed.worker().orElseThrow().tell(new GroupAccepted(bad.id(), 0, true));
+    replica.admit(good.id(), 1);
+    TokenGroup group = expect(TokenGroup.class);
+    assertThat(group.id()).isEqualTo(good.id());
+    group.worker().tell(new GroupAccepted(good.id(), 1, false));
+    running.finished(new Finish(FinishReason.STOP, ""));
+    expect(TokenGroup.class);
+    assertThat(replica.closed).isFalse();
+  }
+
+  @Test
+  void aReplicaWhoseAttemptsAllFailIsReplaced() {
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(new ScriptedReplica(model, 1));
+          return opened.get(opened.size() - 1);
+        });
+    for (int turn = 1; turn <= 8; turn++) {
+      Work work = work(model, sessionId, turn, List.of());
+      node.submit(work);
+      await().atMost(PATIENCE).until(() -> opened.size() == 1);
+      opened.get(0).listener(work.id()).failed(FailureCode.ENGINE_FAILED, "not a number");
+      Failed failed = expect(Failed.class);
+      failed.worker().orElseThrow().tell(new GroupAccepted(work.id(), 0, true));
+    }
+
+    await().atMost(PATIENCE).until(() -> opened.size() == 2 && opened.get(0).closed);
+  }
+
+  @Test
+  void aWorkForWhichTheReplicaHasNoRoomYetIsStartedLater() {
+    replica.full = true;
+    startScripted();
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+    await().atMost(PATIENCE).until(() -> replica.refused);
+
+    replica.full = false;
+
+    replica.admit(work.id(), 1);
+    assertThat(ids(expect(TokenGroup.class))).containsExactly(1);
+  }
+
+  @Test
+  void anAttemptWhoseReplicaGivesTooMuchIsStoppedThere() {
+    Work work = startWithOne();
+    Listener listener = replica.admit(work.id());
+    for (int token = 0; token <= work.sampling().maxTokens(); token++) {
+      give(listener, token);
+    }
+
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(work.id()));
   }
 
   @Test

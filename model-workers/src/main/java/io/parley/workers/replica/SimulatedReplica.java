@@ -50,7 +50,7 @@ public final class SimulatedReplica implements Replica {
    * @param prefillTokensPerSecond prompt tokens a second of one sequence; 0 is as fast as it goes
    * @param answerTokens answers end by themselves after half to one and a half times as many, drawn
    *     from messages and seed; 0 is never
-   * @param worksMax running and waiting works in all; past it {@link #start} fails the work
+   * @param worksMax running and waiting works in all; past it {@link #start} has no room
    */
   public record Settings(
       ModelInfo model,
@@ -135,12 +135,11 @@ public final class SimulatedReplica implements Replica {
    * @throws IllegalStateException when a work with this id is running already
    */
   @Override
-  public void start(Work work, Listener listener) {
-    Run run = new Run(work, listener);
+  public boolean start(Work work, Listener listener) {
     if (works.size() >= settings.worksMax()) {
-      listener.failed(FailureCode.ENGINE_FAILED, "the replica holds as many works as it may");
-      return;
+      return false;
     }
+    Run run = new Run(work, listener);
     if (works.putIfAbsent(work.id(), run) != null) {
       throw new IllegalStateException(work.id() + " is running already");
     }
@@ -151,6 +150,12 @@ public final class SimulatedReplica implements Replica {
         listener.failed(FailureCode.WORKER_LOST, "the replica is closed");
       }
     }
+    return true;
+  }
+
+  @Override
+  public boolean isBroken() {
+    return false;
   }
 
   @Override

@@ -20,9 +20,7 @@ import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -34,7 +32,6 @@ class EngineReplicaTest {
 
   private final FakeModel fake = new FakeModel(FakeModel.spec(CONTEXT, 8, 64, 64), 4);
   private final GatedModel model = new GatedModel();
-  private final BlockingQueue<Throwable> broken = new LinkedBlockingQueue<>();
   private final EngineReplica replica = replica(model);
 
   @AfterEach
@@ -109,12 +106,11 @@ class EngineReplicaTest {
     for (Recorder recorder : recorders) {
       assertThat(recorder.await().failure()).contains(FailureCode.ENGINE_FAILED);
     }
-    assertThat(broken.poll(30, TimeUnit.SECONDS)).hasMessage("the device is gone");
+    assertThat(replica.isBroken()).isTrue();
     Recorder late = new Recorder();
     replica.start(work(9, 1), late);
     assertThat(late.await().failure()).contains(FailureCode.ENGINE_FAILED);
     Awaitility.await().until(() -> model.closed.getCount() == 0);
-    assertThat(broken).isEmpty();
   }
 
   @Test
@@ -131,22 +127,24 @@ class EngineReplicaTest {
     closing.join();
     assertThat(recorder.await().failure()).contains(FailureCode.WORKER_LOST);
     assertThat(model.closed.getCount()).isZero();
-    assertThat(broken).isEmpty();
+    assertThat(replica.isBroken()).isFalse();
   }
 
   @Test
   void tooManyWorksAreRefusedAtOnce() throws InterruptedException {
     List<Recorder> recorders = new ArrayList<>();
-    for (int n = 0; n < 13; n++) {
+    for (int n = 0; n < 12; n++) {
       Recorder recorder = new Recorder();
       recorders.add(recorder);
-      replica.start(work(n, 2), recorder);
+      assertThat(replica.start(work(n, 2), recorder)).isTrue();
     }
-    assertThat(recorders.get(12).await().failure()).contains(FailureCode.ENGINE_FAILED);
+    Recorder oneTooMany = new Recorder();
+    assertThat(replica.start(work(12, 2), oneTooMany)).isFalse();
     model.open();
-    for (Recorder recorder : recorders.subList(0, 12)) {
+    for (Recorder recorder : recorders) {
       assertThat(recorder.await().finish()).isPresent();
     }
+    assertThat(oneTooMany.verified().isEnded()).isFalse();
     // the places are free again, also after cancellations at every stage
     for (int round = 0; round < 50; round++) {
       replica.start(work(100 + round, 50), new Recorder());
@@ -156,8 +154,7 @@ class EngineReplicaTest {
         .until(
             () -> {
               Recorder again = new Recorder();
-              replica.start(work(200, 2), again);
-              return again.await().finish().isPresent();
+              return replica.start(work(200, 2), again) && again.await().finish().isPresent();
             });
   }
 
@@ -174,7 +171,8 @@ class EngineReplicaTest {
     assertThat(refused.message()).isEqualTo("no such role");
     Recorder bug = new Recorder();
     replica.start(Works.work(3, "bug", SamplingParams.greedy(1)), bug);
-    assertThat(bug.await().failure()).contains(FailureCode.ENGINE_FAILED);
+    assertThat(bug.await().failure()).contains(FailureCode.PROMPT_FAILED);
+    assertThat(replica.isBroken()).isFalse();
     assertThat(bug.message()).doesNotContain("secret");
   }
 
@@ -200,7 +198,7 @@ class EngineReplicaTest {
 
   private EngineReplica replica(GatedModel gated) {
     return new EngineReplica(
-        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2), broken::add);
+        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2));
   }
 
   private static Work work(int n, int maxTokens) {
