@@ -29,6 +29,7 @@ import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSettings;
 import io.parley.sessions.SessionSharding;
 import io.parley.workers.ModelWorker;
+import io.parley.workers.WorkerSettings;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -95,6 +96,7 @@ public final class Node implements AutoCloseable {
     HttpSettings httpSettings = HttpSettings.of(config);
     JournalSettings journalSettings = JournalSettings.from(config);
     SessionSettings sessionSettings = SessionSettings.from(config);
+    WorkerSettings.from(config).requireTwoResendsWithin(sessionSettings.adoptionLease());
     if (settings.roles().contains("api")) {
       HttpServer.requireSafe(httpSettings);
       requireFree(httpSettings);

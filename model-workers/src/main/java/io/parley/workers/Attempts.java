@@ -3,6 +3,7 @@ package io.parley.workers;
 import akka.actor.typed.ActorRef;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.AttemptReport.Dispatched;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage;
@@ -37,6 +38,7 @@ final class Attempts {
   private final Map<AttemptId, RunningAttempt> held = new LinkedHashMap<>();
   private int running;
   private int failures;
+  private long parkedToldNanos;
   private boolean finished;
 
   Attempts(
@@ -76,6 +78,14 @@ final class Attempts {
         held.containsKey(work.id()) || parked.stream().anyMatch(w -> w.id().equals(work.id()));
     if (!known) {
       parked.add(work);
+    }
+  }
+
+  /** The sessions of parked works hear that they are here, as those of the running ones do. */
+  private void tellParked(long nowNanos) {
+    if (nowNanos - parkedToldNanos >= settings.resendMin().toNanos()) {
+      parkedToldNanos = nowNanos;
+      parked.forEach(work -> sessions.accept(new Dispatched(work.id(), worker)));
     }
   }
 
@@ -174,6 +184,7 @@ final class Attempts {
     List<Work> late = parked.stream().filter(this::isLate).toList();
     parked.removeAll(late);
     late.forEach(work -> failLate(work, nowNanos));
+    tellParked(nowNanos);
     for (RunningAttempt attempt : List.copyOf(held.values())) {
       attempt.tick();
       if (attempt.isStale(nowNanos)) {

@@ -10,7 +10,8 @@ import java.util.function.Function;
  *
  * @param groupInterval the least time between two token groups of an attempt
  * @param groupTokensMax tokens in one group
- * @param resendMin the first wait before an unanswered report is sent again
+ * @param resendMin the first wait before an unanswered report is sent again, and the wait between
+ *     two signs of an attempt that owes its session nothing
  * @param resendMax the longest such wait
  * @param unacknowledgedTimeout without progress for so long, an attempt is dropped
  * @param unacknowledgedMax finished attempts held for their sessions; past it nothing is pulled
@@ -67,6 +68,18 @@ public record WorkerSettings(
         read("restart-min", "a duration", config::getDuration),
         read("restart-max", "a duration", config::getDuration),
         read("leave-timeout", "a duration", config::getDuration));
+  }
+
+  /**
+   * Refuses settings by which a session that was recovered would give up an attempt that runs.
+   *
+   * @param adoptionLease how long such a session waits for a word from the worker
+   * @throws IllegalArgumentException naming the key and what it allows
+   */
+  public void requireTwoResendsWithin(Duration adoptionLease) {
+    if (resendMax.multipliedBy(2).compareTo(adoptionLease) > 0) {
+      throw bad("resend-max", "at most half of parley.session.adoption-lease", resendMax);
+    }
   }
 
   private static <T> T read(String key, String allowed, Function<String, T> getter) {

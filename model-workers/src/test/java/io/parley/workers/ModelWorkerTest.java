@@ -25,6 +25,8 @@ import io.parley.routing.Dispatcher.Queued;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.SessionReports;
 import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.AttemptReport.Admitted;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
 import io.parley.routing.protocol.AttemptReport.Failed;
@@ -37,6 +39,7 @@ import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
 import io.parley.workers.replica.Replica.Listener;
@@ -161,7 +164,8 @@ class ModelWorkerTest {
     first.worker().tell(new GroupAccepted(work.id(), 0, false));
     assertThat(expect(TokenGroup.class)).isEqualTo(first);
     first.worker().tell(new GroupAccepted(work.id(), 1, false));
-    session.expectNoMessage(Duration.ofMillis(600));
+    // nothing is owed any more, so only the sign of life is left to say
+    assertThat(session.receiveMessage(PATIENCE)).isInstanceOf(Dispatched.class);
   }
 
   @Test
@@ -176,6 +180,54 @@ class ModelWorkerTest {
     failed.worker().orElseThrow().tell(new GroupAccepted(work.id(), 0, true));
     session.expectNoMessage(Duration.ofMillis(600));
     assertThat(replica.closed).isFalse();
+  }
+
+  @Test
+  void attemptsThatOweNothingSayThatTheyLive() {
+    startScripted();
+    List<AttemptId> ids = new ArrayList<>();
+    for (int turn = 1; turn <= 2; turn++) {
+      Work work = work(model, sessionId, turn, List.of());
+      node.submit(work);
+      replica.listener(work.id());
+      ids.add(work.id());
+    }
+    replica.admit(ids.get(0));
+    expect(Admitted.class);
+
+    // both in prefill: signs go on, until the first token
+    for (int sign = 0; sign < 3; sign++) {
+      expect(ids.get(0), Dispatched.class);
+      expect(ids.get(1), Dispatched.class);
+    }
+    ActorRef<WorkerMessage> owner = expect(ids.get(0), Dispatched.class).worker();
+
+    // and one that is not the session's any more is dropped
+    owner.tell(new DropAttempt(ids.get(1)));
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(ids.get(1)));
+  }
+
+  @Test
+  void aParkedAttemptSaysThatItLives() {
+    replica.full = true;
+    startScripted();
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+    await().atMost(PATIENCE).until(() -> replica.refused);
+
+    for (int sign = 0; sign < 4; sign++) {
+      expect(work.id(), Dispatched.class);
+    }
+  }
+
+  @Test
+  void anAttemptThatFailedGivesNoSignOfLife() {
+    Work work = startWithOne();
+    replica.admit(work.id()).failed(FailureCode.CONTEXT_LENGTH_EXCEEDED, "too long");
+    expect(Failed.class);
+    for (int again = 0; again < 3; again++) {
+      assertThat(session.receiveMessage(PATIENCE)).isInstanceOf(Failed.class);
+    }
   }
 
   @Test
@@ -425,6 +477,16 @@ class ModelWorkerTest {
       SessionInbox message = session.receiveMessage(PATIENCE);
       if (kind.isInstance(message)) {
         return kind.cast(message);
+      }
+    }
+  }
+
+  /** The same of one attempt. */
+  private <T extends AttemptReport> T expect(AttemptId id, Class<T> kind) {
+    while (true) {
+      T report = expect(kind);
+      if (report.id().equals(id)) {
+        return report;
       }
     }
   }

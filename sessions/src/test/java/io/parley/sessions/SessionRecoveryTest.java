@@ -58,6 +58,16 @@ class SessionRecoveryTest {
   }
 
   @Test
+  void aRestartWhileThePromptIsComputedAdoptsTheAttemptByItsSignOfLife() {
+    with("parley.session.adoption-lease = 1 h");
+    Worker worker = runningTurn();
+    session.restart();
+    worker.signOfLife();
+    worker.die(); // is noticed, so it was taken for the attempt's worker again
+    assertThat(session.dispatcher.next().id().attempt()).isEqualTo(2);
+  }
+
+  @Test
   void anAdoptedWorkerIsWatched() {
     with("parley.session.adoption-lease = 1 h");
     Worker worker = runningTurn();
