@@ -15,6 +15,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JinjaChatTemplateTest {
   private static final Set<String> SPECIAL = Set.of("<|im_start|>", "<|im_end|>", "<s>");
@@ -136,6 +138,58 @@ class JinjaChatTemplateTest {
     String loops =
         "{% for a in range(999) %}".repeat(5) + "x".repeat(1000) + "{% endfor %}".repeat(5);
     assertThatThrownBy(() -> parts(loops, user("x"))).isInstanceOf(ChatTemplateException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{{ 'aaaa'.replace('a', X).replace('a', X).replace('a', X).replace('a', X) }}",
+        "{{ 'aaaa'|replace('a', X)|replace('a', X)|replace('a', X)|replace('a', X) }}",
+        "{{ 'a'.repeat(1000000000) }}",
+        "{{ '%1000000000s'|format('a') }}",
+        "{{ 'a'|center(1000000000) }}",
+        "{{ 'a'|indent(1000000000) }}",
+        "{{ (3|round).pow(999999999) }}",
+        "{% set ns = namespace(x=X) %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=X) %}{% for i in range(99) %}{% set ns.x = ns.x|tojson %}{% endfor %}",
+        "{% include 'reference.conf' %}",
+        "{% import 'reference.conf' as x %}",
+        "{% extends 'reference.conf' %}"
+      })
+  @Timeout(60)
+  void refusesWhatWouldTakeAllMemoryOrReadAFile(String template) {
+    String sized = template.replace("X", "'" + "a\\\"".repeat(300) + "'");
+    assertThatThrownBy(() -> parts(sized, user("x"))).isInstanceOf(ChatTemplateException.class);
+  }
+
+  @Test
+  @Timeout(60)
+  void stopsATemplateThatDoesNotEndAndThenRendersOn() {
+    String nested = "{% for a in range(999) %}".repeat(9) + "{% endfor %}".repeat(9);
+    JinjaChatTemplate runsAwayFromX =
+        template("{% if messages[0].content == 'x' %}" + nested + "{% endif %}done");
+    assertThatThrownBy(() -> runsAwayFromX.parts(List.of(user("x")), SPECIAL))
+        .isInstanceOf(ChatTemplateException.class)
+        .hasMessageContaining("ran away");
+    assertThat(text(runsAwayFromX.parts(List.of(user("y")), SPECIAL))).isEqualTo("done");
+  }
+
+  @Test
+  void rendersTheLongestConversation() {
+    Message[] messages = new Message[2000];
+    Arrays.fill(messages, user("word ".repeat(500)));
+    assertThat(text(parts(CHATML, messages))).hasSizeGreaterThan(5_000_000);
+  }
+
+  @Test
+  void replacesAsPythonDoes() {
+    assertThat(text(parts("{{ 'abab'.replace('b', 'xy') }}{{ 'aa'|replace('a', 'b', 1) }}")))
+        .isEqualTo("axyaxyba");
+    assertThat(text(parts("{{ 'ab'.replace('', '-') }}{{ ''.replace('', '-') }}")))
+        .isEqualTo("-a-b--");
+    assertThat(text(parts("{{ 'ab'.replace('', '-', 1) }}{{ 'ab'.replace('ab', '') }}")))
+        .isEqualTo("-ab");
   }
 
   @Test
