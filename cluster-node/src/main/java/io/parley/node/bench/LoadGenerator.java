@@ -1,24 +1,23 @@
 package io.parley.node.bench;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.node.chat.TimedLines;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Stream;
 
 /** Plays a {@link LoadPlan}: one thread for each user, one streamed request at a time in each. */
 public final class LoadGenerator {
@@ -107,23 +106,21 @@ public final class LoadGenerator {
 
     Watch watch = new Watch(turn);
     try {
-      HttpResponse<Stream<String>> response =
-          http.send(request.build(), HttpResponse.BodyHandlers.ofLines());
-      try (Stream<String> lines = response.body()) {
+      HttpResponse<InputStream> response =
+          http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+      try (TimedLines lines = new TimedLines(response.body())) {
         if (response.statusCode() != 200) {
           return watch.failed("HTTP " + response.statusCode());
         }
-        return read(lines.iterator(), watch, answer);
+        return read(lines, watch, answer);
       }
     } catch (IOException e) {
       return watch.failed(e.getClass().getSimpleName());
     }
   }
 
-  private TurnSample read(Iterator<String> lines, Watch watch, StringBuilder answer)
-      throws JsonProcessingException {
-    while (lines.hasNext()) {
-      String line = lines.next();
+  private TurnSample read(TimedLines lines, Watch watch, StringBuilder answer) throws IOException {
+    for (String line = next(lines, watch); line != null; line = next(lines, watch)) {
       if (!line.startsWith("data:")) {
         continue;
       }
@@ -146,6 +143,11 @@ public final class LoadGenerator {
       }
     }
     return watch.failed("stream cut");
+  }
+
+  /** The time-out of the turn holds for the whole of it. */
+  private String next(TimedLines lines, Watch watch) throws IOException {
+    return lines.next(plan.timeout().minusNanos(System.nanoTime() - watch.startedNanos));
   }
 
   /** Takes the times of one turn. */
