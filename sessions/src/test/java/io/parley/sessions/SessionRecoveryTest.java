@@ -87,6 +87,10 @@ class SessionRecoveryTest {
     Work next = session.dispatcher.next();
     assertThat(next.id().attempt()).isEqualTo(2);
     assertThat(next.prefix()).containsExactly(100, 101);
+    assertThat(session.journal())
+        .filteredOn(TurnStarted.class::isInstance)
+        .extracting(event -> ((TurnStarted) event).at())
+        .containsExactly(next.startedAtEpochMillis());
     // the first worker comes back too late
     assertThat(worker.group(2, "x")).isEqualTo(new DropAttempt(worker.attempt));
     session.worker(next).admit().finish(2, "c");

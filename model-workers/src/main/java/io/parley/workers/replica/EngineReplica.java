@@ -15,6 +15,7 @@ import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.Tokenizer;
 import java.time.Clock;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -211,11 +212,12 @@ public final class EngineReplica implements Replica {
     Work work = running.work;
     Runnable next = running::leave;
     if (running.live()) {
+      Instant now = Instant.ofEpochMilli(work.startedAtEpochMillis());
       try {
         ContextWindow.Result result =
             ContextWindow.fit(
                 work.messages(),
-                messages -> template.encode(messages, tokenizer),
+                messages -> template.encode(messages, now, tokenizer),
                 model.contextLength(),
                 work.sampling().maxTokens(),
                 work.contextPolicy());

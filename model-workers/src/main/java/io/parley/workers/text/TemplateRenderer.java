@@ -14,7 +14,8 @@ import com.hubspot.jinjava.lib.filter.FilterLibrary;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.lib.fn.FunctionLibrary;
 import com.hubspot.jinjava.loader.ResourceNotFoundException;
-import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Collection;
@@ -79,7 +80,7 @@ final class TemplateRenderer {
   /** What the template asked to raise, in the thread that renders. */
   private static final ThreadLocal<String> RAISED = new ThreadLocal<>();
 
-  private static final ThreadLocal<Clock> CLOCK = new ThreadLocal<>();
+  private static final ThreadLocal<Instant> NOW = new ThreadLocal<>();
 
   private static final Pattern NAMESPACE = Pattern.compile("namespace\\([^()]{0,2000}\\)");
   private static final Pattern ARITHMETIC =
@@ -101,7 +102,6 @@ final class TemplateRenderer {
 
   private final String template;
   private final Map<String, Object> constants;
-  private final Clock clock;
   private final Jinjava jinjava;
 
   /**
@@ -109,10 +109,9 @@ final class TemplateRenderer {
    *
    * @param constants what the template finds besides the messages
    */
-  TemplateRenderer(String template, Map<String, Object> constants, Clock clock) {
+  TemplateRenderer(String template, Map<String, Object> constants) {
     this.template = adapted(template);
     this.constants = constants;
-    this.clock = clock;
     CompositeELResolver resolver = new CompositeELResolver();
     resolver.add(new PythonMethods());
     resolver.add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
@@ -192,15 +191,16 @@ final class TemplateRenderer {
   /**
    * Renders with an assistant's turn begun at the end, in the caller's thread.
    *
+   * @param now what the template takes for now, in UTC
    * @throws ChatTemplateException when the template refuses the messages, fails or runs away
    */
-  String render(List<Map<String, Object>> messages) {
+  String render(List<Map<String, Object>> messages, Instant now) {
     Map<String, Object> bindings = new HashMap<>(constants);
     bindings.put("messages", messages);
     bindings.put("add_generation_prompt", true);
     bindings.put("strftime_now", true); // for templates that ask whether it is defined
     RAISED.remove();
-    CLOCK.set(clock);
+    NOW.set(now);
     RenderBudget.begin();
     RenderResult result;
     try {
@@ -246,7 +246,7 @@ final class TemplateRenderer {
 
   /** For templates: {@code strftime_now('%d %b %Y')}. */
   public static String strftimeNow(String format) {
-    ZonedDateTime now = ZonedDateTime.now(CLOCK.get());
+    ZonedDateTime now = NOW.get().atZone(ZoneOffset.UTC);
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < format.length(); i++) {
       char c = format.charAt(i);

@@ -18,6 +18,7 @@ import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -177,6 +178,18 @@ class EngineReplicaTest {
   }
 
   @Test
+  void thePromptTakesTheTurnsStartForNow() throws InterruptedException {
+    model.open();
+    Work work = Works.withStart(work(1, 3), 1_767_323_045_000L);
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      Recorder recorder = new Recorder();
+      replica.start(work, recorder);
+      recorder.await();
+      assertThat(model.encodedAt).isEqualTo("2026-01-02T03:04:05Z");
+    }
+  }
+
+  @Test
   void listenerThatThrowsLosesItsPlaceOnly() throws InterruptedException {
     model.open();
     CountDownLatch heard = new CountDownLatch(1);
@@ -212,6 +225,7 @@ class EngineReplicaTest {
     private final Semaphore gate = new Semaphore(0);
     private final CountDownLatch closed = new CountDownLatch(1);
     private volatile Thread thread;
+    private volatile Instant encodedAt;
 
     void steps(int count) {
       gate.release(count);
@@ -234,14 +248,15 @@ class EngineReplicaTest {
     }
 
     @Override
-    public int[] encode(List<Message> messages, Tokenizer tokenizer) {
+    public int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer) {
       if (messages.get(0).content().equals("refuse")) {
         throw new ChatTemplateException("no such role");
       }
       if (messages.get(0).content().equals("bug")) {
         throw new IllegalStateException("secret");
       }
-      return fake.encode(messages, tokenizer);
+      encodedAt = now;
+      return fake.encode(messages, now, tokenizer);
     }
 
     @Override

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
-import java.time.Clock;
 import java.time.Instant;
-import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
@@ -31,13 +29,10 @@ class JinjaChatTemplateTest {
       ' }}{% endif %}
       """;
 
+  private static final Instant NOW = Instant.parse("2026-01-02T03:04:05Z");
+
   private static JinjaChatTemplate template(String text) {
-    return new JinjaChatTemplate(
-        text,
-        "<s>",
-        "</s>",
-        OptionalInt.empty(),
-        Clock.fixed(Instant.parse("2026-01-02T03:04:05Z"), ZoneOffset.UTC));
+    return new JinjaChatTemplate(text, "<s>", "</s>", OptionalInt.empty());
   }
 
   private static Message user(String content) {
@@ -45,7 +40,7 @@ class JinjaChatTemplateTest {
   }
 
   private static List<PromptPart> parts(String template, Message... messages) {
-    return template(template).parts(List.of(messages), SPECIAL);
+    return template(template).parts(List.of(messages), NOW, SPECIAL);
   }
 
   private static String text(List<PromptPart> parts) {
@@ -169,10 +164,10 @@ class JinjaChatTemplateTest {
     String nested = "{% for a in range(999) %}".repeat(9) + "{% endfor %}".repeat(9);
     JinjaChatTemplate runsAwayFromX =
         template("{% if messages[0].content == 'x' %}" + nested + "{% endif %}done");
-    assertThatThrownBy(() -> runsAwayFromX.parts(List.of(user("x")), SPECIAL))
+    assertThatThrownBy(() -> runsAwayFromX.parts(List.of(user("x")), NOW, SPECIAL))
         .isInstanceOf(ChatTemplateException.class)
         .hasMessageContaining("ran away");
-    assertThat(text(runsAwayFromX.parts(List.of(user("y")), SPECIAL))).isEqualTo("done");
+    assertThat(text(runsAwayFromX.parts(List.of(user("y")), NOW, SPECIAL))).isEqualTo("done");
   }
 
   @Test
@@ -197,11 +192,11 @@ class JinjaChatTemplateTest {
     Tokenizer chars = new CharTokenizer();
     JinjaChatTemplate template =
         new JinjaChatTemplate(
-            "{% for m in messages %}{{ m.content }}{% endfor %}",
-            "<s>", "", OptionalInt.of('^'), Clock.systemUTC());
-    assertThat(template.encode(List.of(user("ab")), chars)).containsExactly('^', 'a', 'b');
-    assertThat(template.encode(List.of(user("^ab")), chars)).containsExactly('^', 'a', 'b');
-    assertThat(Arrays.stream(template.encode(List.of(user("")), chars))).containsExactly((int) '^');
+            "{% for m in messages %}{{ m.content }}{% endfor %}", "<s>", "", OptionalInt.of('^'));
+    assertThat(template.encode(List.of(user("ab")), NOW, chars)).containsExactly('^', 'a', 'b');
+    assertThat(template.encode(List.of(user("^ab")), NOW, chars)).containsExactly('^', 'a', 'b');
+    assertThat(Arrays.stream(template.encode(List.of(user("")), NOW, chars)))
+        .containsExactly((int) '^');
   }
 
   private static final class CharTokenizer implements Tokenizer {
