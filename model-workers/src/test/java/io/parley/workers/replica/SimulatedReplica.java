@@ -30,8 +30,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A replica without a model, for capacity planning and tests: it keeps the times and the slots of a
- * real one, and writes {@code "w123 "} for token 123.
+ * A replica without a model, for tests: it keeps the times and the slots of a real one, and writes
+ * {@code "w123 "} for token 123.
  *
  * <p>A token is a pure function of the messages, the sampling seed and its position in the answer,
  * so that a resumed attempt goes on exactly, on this or any other simulated replica of the same
