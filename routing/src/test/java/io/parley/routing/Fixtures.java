@@ -62,6 +62,7 @@ final class Fixtures {
         SamplingParams.greedy(16),
         ContextPolicy.ERROR,
         priority,
+        0,
         deadlineEpochMillis);
   }
 }

@@ -257,6 +257,7 @@ class BatcherSimulationTest {
             sampling,
             ContextPolicy.ERROR,
             random.nextInt(3) == 0 ? Priority.BULK : Priority.INTERACTIVE,
+            0,
             deadline);
     Run run = new Run(work, prompt, new Recorder(), expected);
     conversations.add(run);

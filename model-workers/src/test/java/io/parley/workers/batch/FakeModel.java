@@ -11,6 +11,7 @@ import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -138,7 +139,7 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
   }
 
   @Override
-  public int[] encode(List<Message> messages, Tokenizer tokenizer) {
+  public int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer) {
     StringBuilder text = new StringBuilder();
     messages.forEach(message -> text.append(message.role().wireName()).append(message.content()));
     return encode(text.toString(), false);

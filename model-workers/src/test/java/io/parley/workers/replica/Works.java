@@ -33,6 +33,7 @@ public final class Works {
         sampling,
         ContextPolicy.ERROR,
         Priority.INTERACTIVE,
+        0,
         Long.MAX_VALUE);
   }
 
@@ -45,6 +46,7 @@ public final class Works {
         work.sampling(),
         work.contextPolicy(),
         work.priority(),
+        work.startedAtEpochMillis(),
         work.queueDeadlineEpochMillis());
   }
 
@@ -59,6 +61,7 @@ public final class Works {
         work.sampling(),
         work.contextPolicy(),
         work.priority(),
+        work.startedAtEpochMillis(),
         work.queueDeadlineEpochMillis());
   }
 
@@ -71,7 +74,21 @@ public final class Works {
         work.sampling(),
         work.contextPolicy(),
         work.priority(),
+        work.startedAtEpochMillis(),
         queueDeadlineEpochMillis);
+  }
+
+  public static Work withStart(Work work, long startedAtEpochMillis) {
+    return new Work(
+        work.id(),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        startedAtEpochMillis,
+        work.queueDeadlineEpochMillis());
   }
 
   public static Work withPriority(Work work, Priority priority) {
@@ -83,6 +100,7 @@ public final class Works {
         work.sampling(),
         work.contextPolicy(),
         priority,
+        work.startedAtEpochMillis(),
         work.queueDeadlineEpochMillis());
   }
 

@@ -14,7 +14,11 @@ import java.util.Optional;
 public sealed interface AttemptReport extends SessionInbox {
   AttemptId id();
 
-  /** The dispatcher handed the work to this worker; the session watches it from now on. */
+  /**
+   * The dispatcher handed the work to this worker; the session watches it from now on. The worker
+   * says so again every second or so while it has nothing else to say of the attempt, so that a
+   * session that was recovered meanwhile adopts it.
+   */
   record Dispatched(AttemptId id, ActorRef<WorkerMessage> worker) implements AttemptReport {}
 
   /** The worker took the attempt into its batch and knows its prompt. */

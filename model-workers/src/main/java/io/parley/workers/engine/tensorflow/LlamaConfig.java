@@ -56,8 +56,13 @@ record LlamaConfig(
     int headSize = headSize(meta, hidden, heads);
     require(heads % kvHeads == 0, "query heads are not a multiple of key heads");
     require(headSize % 2 == 0, "the head size is odd");
+    int layers = size(meta, "llama.block_count");
+    // so that what is made for each layer is in proportion to the file
+    require(
+        layers <= file.tensors().size(),
+        "metadata key 'llama.block_count' is " + layers + ", more than there are tensors");
     return new LlamaConfig(
-        size(meta, "llama.block_count"),
+        layers,
         hidden,
         heads,
         kvHeads,
