@@ -77,7 +77,11 @@ final class Connections {
     return addresses.total();
   }
 
-  /** Ends each connection with its last response, at the deadline in any case. */
+  /**
+   * Ends each connection with its last response, at the deadline in any case. Akka's own
+   * termination would cut the streams at once. It is done when all responses were handed over; what
+   * of them is still on its way leaves while the cluster is left.
+   */
   CompletionStage<Done> end(Duration deadline) {
     var all = Set.copyOf(open);
     all.forEach(Open::endSoon);

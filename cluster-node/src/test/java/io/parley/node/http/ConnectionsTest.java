@@ -3,10 +3,13 @@ package io.parley.node.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import akka.Done;
+import akka.actor.CoordinatedShutdown;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -105,6 +108,10 @@ class ConnectionsTest {
     Socket whole = complete("");
     Socket idle = connect();
     await().until(() -> edge.server.connections() == 2);
+    // the actors must not stop before the last bytes have left; in a node the cluster comes first
+    CompletableFuture<Done> read = new CompletableFuture<>();
+    CoordinatedShutdown.get(edge.system())
+        .addTask(CoordinatedShutdown.PhaseServiceStop(), "reader", () -> read);
 
     var stopped = edge.stop().toCompletableFuture();
     assertThat(readToEnd(idle)).isEmpty();
@@ -112,6 +119,7 @@ class ConnectionsTest {
     edge.sessions.advance(100);
 
     assertThat(readToEnd(whole)).startsWith("HTTP/1.1 200").contains("w\u00c3\u00b6rld");
+    read.complete(Done.getInstance());
     stopped.get(30, TimeUnit.SECONDS);
   }
 
