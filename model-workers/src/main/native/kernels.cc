@@ -1,0 +1,31 @@
+#include "kernels.h"
+
+namespace parley {
+
+#if defined(__x86_64__)
+extern const Kernels kernels_avx512bf16;
+extern const Kernels kernels_avx512f;
+extern const Kernels kernels_avx2;
+#endif
+extern const Kernels kernels_portable;
+
+const Kernels* kernels(int variant) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f");
+  switch (variant) {
+    case kAvx512Bf16:
+      return avx512 && __builtin_cpu_supports("avx512bf16") ? &kernels_avx512bf16 : nullptr;
+    case kAvx512F:
+      return avx512 ? &kernels_avx512f : nullptr;
+    case kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kernels_avx2
+                                                                             : nullptr;
+    default:
+      break;
+  }
+#endif
+  return variant == kPortable ? &kernels_portable : nullptr;
+}
+
+}  // namespace parley
