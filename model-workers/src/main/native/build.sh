@@ -29,22 +29,6 @@ started=$SECONDS
 # no contraction: what is fused is written so, or two loops over the same row could differ
 common=(-std=c++17 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-strict-aliasing -fno-math-errno
   -Wall -Wextra -Wno-uninitialized -Wno-maybe-uninitialized -pthread)
-case $(uname -m) in
-  x86_64)
-    variants=(avx512bf16 avx512f avx2 portable)
-    ;;
-  *)
-    variants=(portable)
-    ;;
-esac
-flags_of() {
-  case $1 in
-    avx512bf16) echo "$(feature_flags avx512f avx512bw avx512vl avx512dq avx512bf16 avx2 fma)" ;;
-    avx512f) feature_flags avx512f avx2 fma ;;
-    avx2) feature_flags avx2 fma ;;
-    *) feature_flags ;;
-  esac
-}
 compile_variant() {
   # shellcheck disable=SC2046  # a list of words on purpose
   "${compiler[@]}" "${common[@]}" $(flags_of "$1") -DPARLEY_VARIANT="$1" -c "$source/variant.cc" -o "$work/$1.o"
@@ -57,6 +41,7 @@ compile_plain() {
 plain=(kernels lookup checks thread_pool op_context ops)
 running=()
 wait_for_one() { wait "${running[0]}"; running=("${running[@]:1}"); }
+read -r -a variants <<<"$(variants)"
 for variant in "${variants[@]}"; do
   compile_variant "$variant" &
   running+=($!)

@@ -44,3 +44,20 @@ feature_flags() {
   fi
   for feature in "$@"; do printf -- '-m%s ' "$feature"; done
 }
+
+# The variants for this kind of CPU, and the flags of each.
+variants() {
+  case $(uname -m) in
+    x86_64) echo avx512bf16 avx512f avx2 portable ;;
+    *) echo portable ;;
+  esac
+}
+
+flags_of() {
+  case $1 in
+    avx512bf16) feature_flags avx512f avx512bw avx512vl avx512dq avx512bf16 avx2 fma ;;
+    avx512f) feature_flags avx512f avx2 fma ;;
+    avx2) feature_flags avx2 fma ;;
+    *) feature_flags ;;
+  esac
+}

@@ -1,8 +1,13 @@
 #include "kernels.h"
 
+// the test for data races leaves the others out: they share their code
+#if defined(__x86_64__) && !defined(PARLEY_ONLY_PORTABLE)
+#define PARLEY_X86_VARIANTS
+#endif
+
 namespace parley {
 
-#if defined(__x86_64__)
+#if defined(PARLEY_X86_VARIANTS)
 extern const Kernels kernels_avx512bf16;
 extern const Kernels kernels_avx512f;
 extern const Kernels kernels_avx2;
@@ -10,7 +15,7 @@ extern const Kernels kernels_avx2;
 extern const Kernels kernels_portable;
 
 const Kernels* kernels(int variant) {
-#if defined(__x86_64__)
+#if defined(PARLEY_X86_VARIANTS)
   __builtin_cpu_init();
   const bool avx512 = __builtin_cpu_supports("avx512f");
   switch (variant) {

@@ -12,6 +12,8 @@ interface ForwardPass {
   void reset(int blocks);
 
   /**
+   * Runs a step.
+   *
    * @param input checked by {@link StepChecks}
    * @param logits has room for the wanted rows
    */

@@ -56,7 +56,7 @@ class LlamaGraphIT {
   }
 
   private static int[] tokens(int count, long seed) {
-    return new Random(seed).ints(count, 0, TinyLlama.VOCABULARY).toArray();
+    return new Random(seed).ints(count, 0, TinyLlama.ODD.vocabulary()).toArray();
   }
 
   private static int[] range(int from, int count) {
@@ -177,7 +177,7 @@ class LlamaGraphIT {
   void refusesABadStepAndGoesOn() {
     StepInput bad =
         new StepInput(
-            new int[] {TinyLlama.VOCABULARY},
+            new int[] {TinyLlama.ODD.vocabulary()},
             new int[1],
             new int[1],
             new int[][] {{0}},
