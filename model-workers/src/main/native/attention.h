@@ -71,22 +71,22 @@ INLINE void write_head(const AttentionCall& call, int head, bool keys) {
 }
 
 /** A row's query of one head, turned and scaled. */
-INLINE void prepare_query(const AttentionCall& call, int64_t row, int head, bf16* out) {
+INLINE void prepare_query(const AttentionCall& call, int64_t row, int head, Factor* out) {
   const int size = call.headSize;
   const float* q = head_of(call, row, head);
   const float* cosines = call.rotation + row * size;
   const float* sines = cosines + size / 2;
-  const float factor = 1.f / __builtin_sqrtf(static_cast<float>(size));
+  const float shrink = 1.f / __builtin_sqrtf(static_cast<float>(size));
   for (int i = 0; i < size / 2; i++) {
     const float a = q[2 * i], b = q[2 * i + 1];
-    out[2 * i] = narrow((a * cosines[i] - b * sines[i]) * factor);
-    out[2 * i + 1] = narrow((a * sines[i] + b * cosines[i]) * factor);
+    out[2 * i] = factor((a * cosines[i] - b * sines[i]) * shrink);
+    out[2 * i + 1] = factor((a * sines[i] + b * cosines[i]) * shrink);
   }
 }
 
 /** Queries of one sequence and one KV head that are attended together. */
 struct Queries {
-  bf16 values[kAttentionRows][kHeadSizeMax];
+  Factor values[kAttentionRows][kHeadSizeMax];
   int64_t seen[kAttentionRows];  // positions 0 to seen-1
   float* out[kAttentionRows];
 };
@@ -118,8 +118,8 @@ INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys,
       fetch_near(ahead + d * kLanes + kPanel);
 #pragma GCC unroll 6
       for (int r = 0; r < ROWS; r++) {
-        even[r] = dot(even[r], k0, load_pair(q.values[r] + d));
-        odd[r] = dot(odd[r], k1, load_pair(q.values[r] + d + 2));
+        even[r] = dot(even[r], k0, q.values[r] + d);
+        odd[r] = dot(odd[r], k1, q.values[r] + d + 2);
       }
     }
     for (int r = 0; r < ROWS; r++) {
@@ -133,15 +133,15 @@ INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys,
   }
 }
 
-/** Makes weights of a query's scores, in place, as bfloat16; gives 1 / their sum. */
+/** Makes weights of a query's scores, in place; gives 1 / their sum. */
 INLINE float soften(float* scores, int64_t end, float top) {
-  bf16* weights = reinterpret_cast<bf16*>(scores);  // they trail the scores that are still to be read
+  Factor* weights = reinterpret_cast<Factor*>(scores);  // they trail the scores still to be read
   F32 total = splat(0.f);
   for (int64_t p = 0; p < end; p += kLanes) {
     const F32 below = load(scores + p) - splat(top);
     const F32 weight = where_at_least(below, kNothing, exponential(below));
     total = total + weight;
-    store_narrow(weights + p, weight);
+    store_factors(weights + p, weight);
   }
   return 1.f / sum(total);
 }
@@ -149,7 +149,7 @@ INLINE float soften(float* scores, int64_t end, float top) {
 /** The values' mean by weight, 64 of a head at a time. */
 template <int ROWS>
 INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values, const int32_t* table,
-                int64_t end, const float* scores, const float* factor) {
+                int64_t end, const float* scores, const float* shares) {
   const int64_t stride = stride_of_block(call);
   const int size = call.headSize;
   for (int d = 0; d < size; d += 64) {
@@ -172,17 +172,16 @@ INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values,
         }
 #pragma GCC unroll 6
         for (int r = 0; r < ROWS; r++) {
-          const bf16* weights = reinterpret_cast<const bf16*>(scores + r * call.scoreStride);
-          const int32_t pair = load_pair(weights + from + p);
+          const Factor* weights = reinterpret_cast<const Factor*>(scores + r * call.scoreStride);
           for (int j = 0; j < 4; j++) {
-            sums[r][j] = dot(sums[r][j], pairs[j], pair);
+            sums[r][j] = dot(sums[r][j], pairs[j], weights + from + p);
           }
         }
       }
     }
     for (int r = 0; r < ROWS; r++) {
       for (int j = 0; j < 4; j++) {
-        store(q.out[r] + d + j * kLanes, sums[r][j] * splat(factor[r]));
+        store(q.out[r] + d + j * kLanes, sums[r][j] * splat(shares[r]));
       }
     }
   }
@@ -196,12 +195,12 @@ void attend(const AttentionCall& call, const Queries& q, int kv_head, const int3
   for (int r = 0; r < ROWS; r++) {
     end = q.seen[r] > end ? q.seen[r] : end;
   }
-  float factor[ROWS];
-  score<ROWS>(call, q, call.keys + head_at, table, end, scores, factor);
+  float top[ROWS], shares[ROWS];
+  score<ROWS>(call, q, call.keys + head_at, table, end, scores, top);
   for (int r = 0; r < ROWS; r++) {
-    factor[r] = soften(scores + r * call.scoreStride, end, factor[r]);
+    shares[r] = soften(scores + r * call.scoreStride, end, top[r]);
   }
-  mix<ROWS>(call, q, call.values + head_at, table, end, scores, factor);
+  mix<ROWS>(call, q, call.values + head_at, table, end, scores, shares);
 }
 
 template <int ROWS = kAttentionRows>

@@ -28,7 +28,7 @@ fi
 started=$SECONDS
 # no contraction: what is fused is written so, or two loops over the same row could differ
 common=(-std=c++17 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-strict-aliasing -fno-math-errno
-  -Wall -Wextra -Wno-uninitialized -Wno-maybe-uninitialized -pthread)
+  -Wall -Wextra -Wno-unknown-warning-option -Wno-uninitialized -Wno-maybe-uninitialized -pthread)
 compile_variant() {
   # shellcheck disable=SC2046  # a list of words on purpose
   "${compiler[@]}" "${common[@]}" $(flags_of "$1") -DPARLEY_VARIANT="$1" -c "$source/variant.cc" -o "$work/$1.o"

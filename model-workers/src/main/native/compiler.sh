@@ -20,11 +20,11 @@ works() {
 
 # The package's compiler brings its own headers and libraries.
 zig_from_pip() {
-  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/parley/compiler/ziglang-0.13.0
+  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/parley/compiler/ziglang-0.17.1
   command -v python3 >/dev/null 2>&1 || return 1
   if [ ! -f "$folder/ziglang/__main__.py" ]; then
     mkdir -p "$folder"
-    python3 -m pip install --quiet --no-deps --target "$folder" ziglang==0.13.0 2>/dev/null || return 1
+    python3 -m pip install --quiet --no-deps --target "$folder" ziglang==0.17.1 2>/dev/null || return 1
   fi
   compiler=(env "PYTHONPATH=$folder" python3 -m ziglang c++ -target "$(uname -m)-linux-gnu.2.17")
   link_flags=()

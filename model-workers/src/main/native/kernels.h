@@ -24,7 +24,8 @@ constexpr int64_t kRowsAtOnce = 96;
 constexpr int64_t kScoreRows = 6;
 
 /**
- * y = f(x) * weights, f: nothing or RMS normalisation, rounded to bfloat16.
+ * y = f(x) * weights, f: nothing or RMS normalisation. Where the CPU multiplies bfloat16, f(x) is rounded
+ * to it.
  *
  * Weights are panels of 32 columns, [panels, inputs / 2, 32, 2]: pairs of inputs side by side. With
  * swiglu a panel holds 16 gates and the 16 values that they open.
@@ -35,7 +36,7 @@ struct LinearCall {
   const bf16* weights;   // [ceil(columns / 32), inputs / 2, 32, 2]
   const float* residual; // [rows, columns], added to the product; null: nothing
   float* y;              // [rows, swiglu ? columns / 2 : columns]
-  bf16* activations;     // working memory, kRowsAtOnce * inputs
+  void* activations;     // working memory, kRowsAtOnce * inputs floats, aligned
   int64_t rows;
   int64_t inputs;        // a multiple of 16
   int64_t columns;       // with swiglu a multiple of 32

@@ -10,11 +10,15 @@ constexpr int64_t kPanelsOfOneRow = 4;
 constexpr int64_t kPanelsAtOnceMax = 16;
 constexpr int64_t kFetchAhead = 1024;  // values ahead of a single row's product: 2 KiB
 
-/** Normalises a row and rounds it. */
-INLINE void prepare(const LinearCall& call, const float* x, bf16* out) {
+INLINE Factor* activations_of(const LinearCall& call) {
+  return static_cast<Factor*>(call.activations);
+}
+
+/** Normalises a row. */
+INLINE void prepare(const LinearCall& call, const float* x, Factor* out) {
   if (call.norm == nullptr) {
     for (int64_t k = 0; k < call.inputs; k += kLanes) {
-      store_narrow(out + k, load(x + k));
+      store_factors(out + k, load(x + k));
     }
     return;
   }
@@ -26,7 +30,7 @@ INLINE void prepare(const LinearCall& call, const float* x, bf16* out) {
   const float mean = sum(squares) / static_cast<float>(call.inputs);
   const F32 factor = splat(1.f / __builtin_sqrtf(mean + call.epsilon));
   for (int64_t k = 0; k < call.inputs; k += kLanes) {
-    store_narrow(out + k, load(x + k) * factor * load(call.norm + k));
+    store_factors(out + k, load(x + k) * factor * load(call.norm + k));
   }
 }
 
@@ -61,7 +65,7 @@ INLINE void finish(const LinearCall& call, int64_t row, int64_t panel, F32 a, F3
  * @param a activations of the rows
  */
 template <int ROWS, bool FETCH>
-void tile(const LinearCall& call, const bf16* a, int64_t row, int64_t panel) {
+void tile(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) {
   const bf16* w = call.weights + panel * call.inputs * kPanel;
   const bf16* following = w + call.inputs * kPanel;
   F32 low[ROWS], high[ROWS];
@@ -77,7 +81,7 @@ void tile(const LinearCall& call, const bf16* a, int64_t row, int64_t panel) {
     }
 #pragma GCC unroll 12
     for (int i = 0; i < ROWS; i++) {
-      const int32_t pair = load_pair(a + i * call.inputs + k);
+      const Factor* pair = a + i * call.inputs + k;
       low[i] = dot(low[i], w0, pair);
       high[i] = dot(high[i], w1, pair);
     }
@@ -89,21 +93,20 @@ void tile(const LinearCall& call, const bf16* a, int64_t row, int64_t panel) {
 
 /** One row with PANELS panels side by side: each sum has the same order as in tile. */
 template <int PANELS>
-void strip(const LinearCall& call, const bf16* a, int64_t row, int64_t panel) {
+void strip(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) {
   const bf16* w = call.weights + panel * call.inputs * kPanel;
   F32 low[PANELS], high[PANELS];
   for (int i = 0; i < PANELS; i++) {
     low[i] = high[i] = splat(0.f);
   }
   for (int64_t k = 0; k < call.inputs; k += 2) {
-    const int32_t pair = load_pair(a + k);
 #pragma GCC unroll 4
     for (int i = 0; i < PANELS; i++) {
       const bf16* p = w + (i * call.inputs + k) * kPanel;
       fetch_near(p + kFetchAhead);
       fetch_near(p + kFetchAhead + kPanel);
-      low[i] = dot(low[i], load_pairs(p), pair);
-      high[i] = dot(high[i], load_pairs(p + kPanel), pair);
+      low[i] = dot(low[i], load_pairs(p), a + k);
+      high[i] = dot(high[i], load_pairs(p + kPanel), a + k);
     }
   }
   for (int i = 0; i < PANELS; i++) {
@@ -113,7 +116,7 @@ void strip(const LinearCall& call, const bf16* a, int64_t row, int64_t panel) {
 
 /** Up to kTileRows rows, as many as a register block of a variant has. */
 template <bool FETCH, int ROWS = kTileRows>
-INLINE void tile_of(int64_t rows, const LinearCall& call, const bf16* a, int64_t row, int64_t panel) {
+INLINE void tile_of(int64_t rows, const LinearCall& call, const Factor* a, int64_t row, int64_t panel) {
   if (rows == ROWS) {
     tile<ROWS, FETCH>(call, a, row, panel);
   } else if constexpr (ROWS > 1) {
@@ -126,11 +129,11 @@ void one_row(const LinearCall& call, ThreadPool& pool, int64_t row, int64_t pane
   parallel(pool, items, [&](int64_t item, int) {
     const int64_t panel = item * kPanelsOfOneRow;
     if (panel + kPanelsOfOneRow <= panels) {
-      strip<kPanelsOfOneRow>(call, call.activations, row, panel);
+      strip<kPanelsOfOneRow>(call, activations_of(call), row, panel);
       return;
     }
     for (int64_t p = panel; p < panels; p++) {
-      strip<1>(call, call.activations, row, p);
+      strip<1>(call, activations_of(call), row, p);
     }
   });
 }
@@ -145,7 +148,7 @@ void some_rows(const LinearCall& call, ThreadPool& pool, int64_t from, int64_t r
       for (int64_t t = 0; t < tiles; t++) {
         const int64_t first_row = rows * t / tiles;
         const int64_t count = rows * (t + 1) / tiles - first_row;
-        const bf16* a = call.activations + first_row * call.inputs;
+        const Factor* a = activations_of(call) + first_row * call.inputs;
         if (t == 0) {
           tile_of<true>(count, call, a, from + first_row, panel);
         } else {
@@ -161,7 +164,7 @@ void linear(const LinearCall& call, ThreadPool& pool) {
   for (int64_t from = 0; from < call.rows; from += kRowsAtOnce) {
     const int64_t rows = call.rows - from < kRowsAtOnce ? call.rows - from : kRowsAtOnce;
     const auto prepare_row = [&](int64_t row) {
-      prepare(call, call.x + (from + row) * call.inputs, call.activations + row * call.inputs);
+      prepare(call, call.x + (from + row) * call.inputs, activations_of(call) + row * call.inputs);
     };
     if (rows < 8) {  // less work than waking a thread
       for (int64_t row = 0; row < rows; row++) {

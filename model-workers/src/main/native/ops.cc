@@ -147,7 +147,7 @@ struct Linear {
     const Tensor y = context.output({call.rows, width});
     call.y = y.floats();
     const int64_t held = call.rows < kRowsAtOnce ? call.rows : kRowsAtOnce;
-    call.activations = static_cast<bf16*>(working_memory(held * call.inputs * sizeof(bf16)));
+    call.activations = working_memory(held * call.inputs * sizeof(float));
     execution.kernels->linear(call, *execution.threads);
   }
 

@@ -19,23 +19,11 @@ namespace {
 
 #define INLINE inline __attribute__((always_inline, unused))
 
-INLINE float as_float(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 /** The nearest bfloat16, ties to even. */
 INLINE bf16 narrow(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   return static_cast<bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-INLINE int32_t load_pair(const bf16* p) {
-  int32_t pair;
-  memcpy(&pair, p, sizeof pair);
-  return pair;
 }
 
 INLINE void fetch_near(const void* p) { __builtin_prefetch(p, 0, 3); }
@@ -78,30 +66,25 @@ INLINE F32 where_at_least(F32 x, float limit, F32 a) {
 }
 
 #if defined(__AVX512BF16__)
-/** c + w.first * pair.first + w.second * pair.second */
-INLINE F32 dot(F32 c, Pairs w, int32_t pair) {
+#define PARLEY_NARROW_FACTORS
+
+/** c + w.first * factors[0] + w.second * factors[1] */
+INLINE F32 dot(F32 c, Pairs w, const bf16* factors) {
+  int32_t pair;
+  memcpy(&pair, factors, sizeof pair);
   return {_mm512_dpbf16_ps(c.v, (__m512bh)w.v, (__m512bh)_mm512_set1_epi32(pair))};
 }
-INLINE void store_narrow(bf16* p, F32 a) {
+INLINE void store_factors(bf16* p, F32 a) {
   const __m256bh narrow = _mm512_cvtneps_pbh(a.v);
   memcpy(p, &narrow, sizeof narrow);
 }
 #else
-INLINE F32 dot(F32 c, Pairs w, int32_t pair) {
-  const uint32_t bits = static_cast<uint32_t>(pair);
+INLINE F32 dot(F32 c, Pairs w, const float* factors) {
   const __m512 low = _mm512_castsi512_ps(_mm512_slli_epi32(w.v, 16));
   const __m512 high =
       _mm512_castsi512_ps(_mm512_and_si512(w.v, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
-  c.v = _mm512_fmadd_ps(low, _mm512_set1_ps(as_float(bits << 16)), c.v);
-  return {_mm512_fmadd_ps(high, _mm512_set1_ps(as_float(bits & 0xffff0000u)), c.v)};
-}
-INLINE void store_narrow(bf16* p, F32 a) {
-  const __m512i bits = _mm512_castps_si512(a.v);
-  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-  const __m512i rounded =
-      _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-  const __m256i narrow = _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
-  memcpy(p, &narrow, sizeof narrow);
+  c.v = _mm512_fmadd_ps(low, _mm512_set1_ps(factors[0]), c.v);
+  return {_mm512_fmadd_ps(high, _mm512_set1_ps(factors[1]), c.v)};
 }
 #endif
 
@@ -157,19 +140,9 @@ INLINE __m256 low_half(__m256i w) { return _mm256_castsi256_ps(_mm256_slli_epi32
 INLINE __m256 high_half(__m256i w) {
   return _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
 }
-INLINE F32 dot(F32 c, Pairs w, int32_t pair) {
-  const uint32_t bits = static_cast<uint32_t>(pair);
-  const F32 low = splat(as_float(bits << 16));
-  const F32 high = splat(as_float(bits & 0xffff0000u));
-  c = fma(F32{low_half(w.a), low_half(w.b)}, low, c);
-  return fma(F32{high_half(w.a), high_half(w.b)}, high, c);
-}
-INLINE void store_narrow(bf16* p, F32 x) {
-  float values[kLanes];
-  store(values, x);
-  for (int i = 0; i < kLanes; i++) {
-    p[i] = narrow(values[i]);
-  }
+INLINE F32 dot(F32 c, Pairs w, const float* factors) {
+  c = fma(F32{low_half(w.a), low_half(w.b)}, splat(factors[0]), c);
+  return fma(F32{high_half(w.a), high_half(w.b)}, splat(factors[1]), c);
 }
 #undef BOTH
 
@@ -225,22 +198,22 @@ INLINE F32 first(int64_t n, F32 x, F32 y) {
   return load(values);
 }
 INLINE F32 where_at_least(F32 x, float limit, F32 y) EACH(x.v[i] >= limit ? y.v[i] : Four{})
-INLINE F32 dot(F32 c, Pairs w, int32_t pair) {
-  const float low = as_float(static_cast<uint32_t>(pair) << 16);
-  const float high = as_float(static_cast<uint32_t>(pair) & 0xffff0000u);
-  EACH(c.v[i] + (Four)(w.v[i] << 16) * low + (Four)(w.v[i] & 0xffff0000u) * high)
-}
-INLINE void store_narrow(bf16* p, F32 x) {
-  float values[kLanes];
-  store(values, x);
-  for (int i = 0; i < kLanes; i++) {
-    p[i] = narrow(values[i]);
-  }
-}
+INLINE F32 dot(F32 c, Pairs w, const float* factors)
+    EACH(c.v[i] + (Four)(w.v[i] << 16) * factors[0] + (Four)(w.v[i] & 0xffff0000u) * factors[1])
 #undef EACH
 #endif
 
 // ------------------------------------------------------------------------------------- made of these
+
+/** What weights, keys and values are multiplied with: as precise as costs nothing. */
+#if defined(PARLEY_NARROW_FACTORS)
+using Factor = bf16;
+INLINE Factor factor(float value) { return narrow(value); }
+#else
+using Factor = float;
+INLINE Factor factor(float value) { return value; }
+INLINE void store_factors(Factor* p, F32 a) { store(p, a); }
+#endif
 
 /** The lanes' sum, in halves. */
 INLINE float sum(F32 a) {

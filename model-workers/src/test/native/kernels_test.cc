@@ -103,7 +103,7 @@ struct Product {
   void run(const Kernels& kernels, ThreadPool& pool, int64_t from, int64_t count, float* y) const {
     LinearCall call = {};
     const int64_t held = count < kRowsAtOnce ? count : kRowsAtOnce;
-    const Array<bf16> activations = array<bf16>(held * inputs);
+    const Array<float> activations = array<float>(held * inputs);
     call.x = x.get() + from * inputs;
     call.norm = norms.get();
     call.weights = weights.get();
