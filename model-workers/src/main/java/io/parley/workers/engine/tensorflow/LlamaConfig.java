@@ -80,9 +80,9 @@ record LlamaConfig(
     return heads / kvHeads;
   }
 
-  /** Bytes of keys and values of one block of positions, in all layers, as 32-bit floats. */
-  long blockBytes(int blockSize) {
-    return (long) layers * 2 * kvHeads * headSize * blockSize * Float.BYTES;
+  /** Keys and values of one block of positions, in all layers. */
+  long blockValues(int blockSize) {
+    return (long) layers * 2 * kvHeads * headSize * blockSize;
   }
 
   private static int headSize(GgufMetadata meta, int hidden, int heads) {

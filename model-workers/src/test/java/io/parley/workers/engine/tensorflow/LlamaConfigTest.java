@@ -51,7 +51,7 @@ class LlamaConfigTest {
       }
       Files.write(path, damaged);
       try (GgufFile file = GgufFile.open(path)) {
-        new LlamaWeights(LlamaConfig.read(file)).check(file);
+        LlamaWeights.transposed(LlamaConfig.read(file)).check(file);
       } catch (GgufException | UnsupportedModelException e) {
         refused++;
       }
