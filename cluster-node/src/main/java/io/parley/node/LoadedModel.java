@@ -140,13 +140,7 @@ final class LoadedModel implements AutoCloseable {
             manifest.createdEpochSeconds(),
             "parley",
             manifest.licence());
-    return new EngineReplica(
-        info,
-        engine,
-        tokenizer,
-        template,
-        batcherSettings,
-        broken -> log.error("The engine of {} broke", manifest.id(), broken));
+    return new EngineReplica(info, engine, tokenizer, template, batcherSettings);
   }
 
   /** Frees what no worker took over. */

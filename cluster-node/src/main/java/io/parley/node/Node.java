@@ -49,7 +49,6 @@ import java.util.function.BooleanSupplier;
  */
 public final class Node implements AutoCloseable {
   private static final Duration START_PATIENCE = Duration.ofSeconds(60);
-  private static final Duration STOP_PATIENCE = Duration.ofSeconds(75);
 
   private final NodePlan plan;
   private final StartupReporter reporter;
@@ -173,6 +172,7 @@ public final class Node implements AutoCloseable {
         ConfigFactory.empty()
             .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(plan.node().roles()))
             .withFallback(JournalConfig.akkaConfig(plan.journal(), endpoint))
+            .withFallback(StopTimes.from(plan.config()).phases())
             .withFallback(plan.config());
     ActorSystem<Void> actors =
         ActorSystem.create(Behaviors.empty(), plan.node().clusterName(), akka.resolve());
@@ -279,6 +279,7 @@ public final class Node implements AutoCloseable {
       return;
     }
     closed = true;
+    Duration stopPatience = StopTimes.from(plan.config()).patience();
     List<Exception> problems = new ArrayList<>();
     system.ifPresent(
         actors -> {
@@ -286,7 +287,7 @@ public final class Node implements AutoCloseable {
             CoordinatedShutdown.get(actors)
                 .runAll(CoordinatedShutdown.jvmExitReason())
                 .toCompletableFuture()
-                .get(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+                .get(stopPatience.toMillis(), TimeUnit.MILLISECONDS);
           } catch (ExecutionException | TimeoutException e) {
             problems.add(e);
           } catch (InterruptedException e) {
@@ -296,8 +297,8 @@ public final class Node implements AutoCloseable {
     models.ifPresent(
         starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
     // a child process is waited for; a driver that tries to connect ends with this one
-    Duration patience = plan.journal().isEmbedded() ? STOP_PATIENCE : Duration.ZERO;
-    journal.ifPresent(starting -> starting.close(NodeJournal::close, patience));
+    Duration journalPatience = plan.journal().isEmbedded() ? stopPatience : Duration.ZERO;
+    journal.ifPresent(starting -> starting.close(NodeJournal::close, journalPatience));
     if (!problems.isEmpty()) {
       throw new IllegalStateException("the node did not stop in order", problems.get(0));
     }

@@ -31,16 +31,19 @@ public record NodePlan(
    */
   public static NodePlan of(Config config) {
     try {
-      return new NodePlan(
-          config,
-          NodeSettings.from(config),
-          HttpSettings.of(config),
-          JournalSettings.from(config),
-          SessionSettings.from(config),
-          RoutingSettings.from(config),
-          WorkerSettings.from(config),
-          BatcherSettings.from(config),
-          EngineSettings.from(config));
+      NodePlan plan =
+          new NodePlan(
+              config,
+              NodeSettings.from(config),
+              HttpSettings.of(config),
+              JournalSettings.from(config),
+              SessionSettings.from(config),
+              RoutingSettings.from(config),
+              WorkerSettings.from(config),
+              BatcherSettings.from(config),
+              EngineSettings.from(config));
+      plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
+      return plan;
     } catch (IllegalArgumentException e) {
       throw new StartupException(e.getMessage(), e);
     }

@@ -2,6 +2,7 @@ package io.parley.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
@@ -12,6 +13,7 @@ import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineSettings;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,6 +49,16 @@ class ReferenceConfTest {
   void theDefaultsAreAllowed() {
     READERS.forEach(
         reader -> assertThatCode(() -> reader.accept(config)).doesNotThrowAnyException());
+  }
+
+  @Test
+  void aRecoveredSessionHearsOfARunningAttemptBeforeItGivesItUp() {
+    Duration lease = SessionSettings.from(config).adoptionLease();
+    WorkerSettings worker = WorkerSettings.from(config);
+    assertThatCode(() -> worker.requireTwoResendsWithin(lease)).doesNotThrowAnyException();
+    assertThatThrownBy(() -> worker.requireTwoResendsWithin(worker.resendMax()))
+        .hasMessageContaining("parley.worker.resend-max")
+        .hasMessageContaining("parley.session.adoption-lease");
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.parley.workers;
 import akka.actor.typed.ActorRef;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
+import io.parley.routing.protocol.AttemptReport.Dispatched;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage;
@@ -23,6 +24,9 @@ import org.slf4j.Logger;
  * whose sessions have not said yet that they know. Used by the worker's thread alone.
  */
 final class Attempts {
+  /** More than the attempts that a turn has by default: one bad work alone does not reach it. */
+  private static final int FAILURES_MAX = 8;
+
   private final ActorRef<WorkerMessage> worker;
   private final WorkerSettings settings;
   private final Consumer<AttemptReport> sessions;
@@ -33,6 +37,8 @@ final class Attempts {
   private final Deque<Work> parked = new ArrayDeque<>();
   private final Map<AttemptId, RunningAttempt> held = new LinkedHashMap<>();
   private int running;
+  private int failures;
+  private long parkedToldNanos;
   private boolean finished;
 
   Attempts(
@@ -75,6 +81,14 @@ final class Attempts {
     }
   }
 
+  /** The sessions of parked works hear that they are here, as those of the running ones do. */
+  private void tellParked(long nowNanos) {
+    if (nowNanos - parkedToldNanos >= settings.resendMin().toNanos()) {
+      parkedToldNanos = nowNanos;
+      parked.forEach(work -> sessions.accept(new Dispatched(work.id(), worker)));
+    }
+  }
+
   void startParked(Replica replica, long nowNanos) {
     while (!parked.isEmpty() && running < replica.slots()) {
       Work work = parked.poll();
@@ -83,14 +97,23 @@ final class Attempts {
         continue;
       }
       RunningAttempt attempt = hold(work, nowNanos);
+      if (!start(replica, work, attempt.buffer())) {
+        held.remove(work.id()); // again with the next tick
+        parked.addFirst(work);
+        return;
+      }
       running++;
       log.debug("Attempt {} starts", work.id());
-      try {
-        replica.start(work, attempt.buffer());
-      } catch (RuntimeException e) {
-        log.error("The replica did not start an attempt", e);
-        attempt.buffer().failed(FailureCode.ENGINE_FAILED, "the replica did not start");
-      }
+    }
+  }
+
+  private boolean start(Replica replica, Work work, AttemptBuffer buffer) {
+    try {
+      return replica.start(work, buffer);
+    } catch (RuntimeException e) {
+      log.error("The replica did not start an attempt", e);
+      buffer.failed(FailureCode.ENGINE_FAILED, "the replica did not start");
+      return true;
     }
   }
 
@@ -110,9 +133,8 @@ final class Attempts {
     return attempt;
   }
 
-  /** Looks at the replica's news; false when it says that its engine failed. */
-  boolean look(long nowNanos) {
-    boolean healthy = true;
+  /** Looks at the replica's news. */
+  void look(Optional<Replica> replica, long nowNanos) {
     for (RunningAttempt attempt : held.values()) {
       if (!attempt.runs()) {
         continue;
@@ -120,12 +142,34 @@ final class Attempts {
       attempt.look(nowNanos).ifPresent(sessions);
       if (!attempt.runs()) {
         running--;
-        Optional<FailureCode> code = attempt.failureCode();
-        finished |= code.isEmpty();
-        healthy &= code.orElse(null) != FailureCode.ENGINE_FAILED;
+        count(attempt);
+        // it may run on in there when it was its buffer that found a fault
+        replica
+            .filter(r -> attempt.failureCode().isPresent())
+            .ifPresent(r -> r.cancel(attempt.id()));
       }
     }
-    return healthy;
+  }
+
+  private void count(RunningAttempt attempt) {
+    if (attempt.failureCode().isEmpty()) {
+      finished = true;
+      failures = 0;
+    } else if (attempt.failureCode().get() == FailureCode.ENGINE_FAILED) {
+      failures++;
+    }
+  }
+
+  /**
+   * Whether so many attempts failed by the engine, and none finished between them, that it is more
+   * likely the engine's fault than theirs. Says so once.
+   */
+  boolean tooManyFailures() {
+    if (failures < FAILURES_MAX) {
+      return false;
+    }
+    failures = 0;
+    return true;
   }
 
   /** Whether an attempt came to its finish since this was asked: the replica is in order. */
@@ -140,6 +184,7 @@ final class Attempts {
     List<Work> late = parked.stream().filter(this::isLate).toList();
     parked.removeAll(late);
     late.forEach(work -> failLate(work, nowNanos));
+    tellParked(nowNanos);
     for (RunningAttempt attempt : List.copyOf(held.values())) {
       attempt.tick();
       if (attempt.isStale(nowNanos)) {

@@ -35,7 +35,8 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
 
   /**
    * Tells a worker to leave: it pulls nothing more, hands its attempts back with the tokens they
-   * have, and stops. The node's coordinated shutdown does so by itself, before shards move.
+   * have, and stops. The node's coordinated shutdown does so by itself, after the requests that it
+   * still answers and before shards move.
    */
   public record Leave() implements Command {}
 
@@ -86,7 +87,7 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
     leavesWithTheNode =
         CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
             .addCancellableTask(
-                CoordinatedShutdown.PhaseBeforeServiceUnbind(),
+                CoordinatedShutdown.PhaseServiceStop(),
                 "leave-" + self.path().name() + "-" + self.path().uid(),
                 () -> {
                   self.tell(new Leave());

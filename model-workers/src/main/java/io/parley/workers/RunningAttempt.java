@@ -4,6 +4,7 @@ import akka.actor.typed.ActorRef;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.AttemptReport.Admitted;
+import io.parley.routing.protocol.AttemptReport.Dispatched;
 import io.parley.routing.protocol.AttemptReport.Failed;
 import io.parley.routing.protocol.AttemptReport.TokenGroup;
 import io.parley.routing.protocol.FailureCode;
@@ -20,7 +21,9 @@ import java.util.Optional;
 /**
  * An attempt from its start at the replica until its session has everything: keeps the tokens that
  * are not journaled yet and says what to send. At most one report that wants an answer is out at a
- * time; the tokens come first, then the finish (with the last of them) or the failure.
+ * time; the tokens come first, then the finish (with the last of them) or the failure. One that
+ * owes nothing, since it computes its prompt, says now and then that it runs, for a session that
+ * was recovered and does not know.
  *
  * <p>Holds at most as many tokens as the work asks for. Used by the worker's thread alone.
  */
@@ -62,6 +65,7 @@ final class RunningAttempt {
     this.journaled = work.prefix().size();
     this.resendAfter = settings.resendMin();
     this.progressNanos = nowNanos;
+    this.sentNanos = nowNanos;
   }
 
   AttemptId id() {
@@ -131,7 +135,7 @@ final class RunningAttempt {
     }
     boolean now = due || !sentAny || !runs();
     if (!now || !owesAnything()) {
-      return Optional.empty();
+      return signOfLife(nowNanos);
     }
     unanswered = Optional.of(make());
     sentAny = true;
@@ -139,6 +143,14 @@ final class RunningAttempt {
     sentNanos = nowNanos;
     resendAfter = settings.resendMin();
     return unanswered;
+  }
+
+  private Optional<AttemptReport> signOfLife(long nowNanos) {
+    if (!runs() || nowNanos - sentNanos < settings.resendMin().toNanos()) {
+      return Optional.empty();
+    }
+    sentNanos = nowNanos;
+    return Optional.of(new Dispatched(id(), worker));
   }
 
   private boolean owesAnything() {

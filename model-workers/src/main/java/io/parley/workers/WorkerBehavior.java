@@ -259,8 +259,9 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
 
   /** After anything happened: looks at the replica's news, starts, sends, asks for more. */
   private Behavior<WorkerMessage> settle() {
-    boolean healthy = attempts.look(now());
-    if (!healthy && replica.isPresent() && !leaving) {
+    attempts.look(replica, now());
+    boolean suspect = attempts.tooManyFailures();
+    if (!leaving && replica.filter(r -> suspect || r.isBroken()).isPresent()) {
       breakDown();
     }
     if (attempts.finishedSinceLastLook()) {

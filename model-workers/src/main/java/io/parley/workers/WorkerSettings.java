@@ -9,7 +9,8 @@ import java.time.Duration;
  *
  * @param groupInterval the least time between two token groups of an attempt
  * @param groupTokensMax tokens in one group
- * @param resendMin the first wait before an unanswered report is sent again
+ * @param resendMin the first wait before an unanswered report is sent again, and the wait between
+ *     two signs of an attempt that owes its session nothing
  * @param resendMax the longest such wait
  * @param unacknowledgedTimeout without progress for so long, an attempt is dropped
  * @param unacknowledgedMax finished attempts held for their sessions; past it nothing is pulled
@@ -67,5 +68,19 @@ public record WorkerSettings(
         SECTION.duration(root, "restart-min"),
         SECTION.duration(root, "restart-max"),
         SECTION.duration(root, "leave-timeout"));
+  }
+
+  /**
+   * Refuses settings by which a session that was recovered would give up an attempt that runs.
+   *
+   * @param adoptionLease how long such a session waits for a word from the worker
+   * @throws IllegalArgumentException naming the key and what it allows
+   */
+  public void requireTwoResendsWithin(Duration adoptionLease) {
+    SECTION.requireAtMost(
+        "resend-max",
+        resendMax,
+        "half of parley.session.adoption-lease",
+        adoptionLease.dividedBy(2));
   }
 }

@@ -25,6 +25,8 @@ import io.parley.routing.Dispatcher.Queued;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.SessionReports;
 import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.AttemptReport.Admitted;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
 import io.parley.routing.protocol.AttemptReport.Failed;
@@ -38,6 +40,7 @@ import io.parley.routing.protocol.SessionInbox;
 import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
 import io.parley.workers.replica.Replica.Listener;
@@ -163,7 +166,8 @@ class ModelWorkerTest {
     first.worker().tell(new GroupAccepted(work.id(), 0, false));
     assertThat(expect(TokenGroup.class)).isEqualTo(first);
     first.worker().tell(new GroupAccepted(work.id(), 1, false));
-    session.expectNoMessage(Duration.ofMillis(600));
+    // nothing is owed any more, so only the sign of life is left to say
+    assertThat(session.receiveMessage(PATIENCE)).isInstanceOf(Dispatched.class);
   }
 
   @Test
@@ -178,6 +182,54 @@ class ModelWorkerTest {
     failed.worker().orElseThrow().tell(new GroupAccepted(work.id(), 0, true));
     session.expectNoMessage(Duration.ofMillis(600));
     assertThat(replica.closed).isFalse();
+  }
+
+  @Test
+  void attemptsThatOweNothingSayThatTheyLive() {
+    startScripted();
+    List<AttemptId> ids = new ArrayList<>();
+    for (int turn = 1; turn <= 2; turn++) {
+      Work work = work(model, sessionId, turn, List.of());
+      node.submit(work);
+      replica.listener(work.id());
+      ids.add(work.id());
+    }
+    replica.admit(ids.get(0));
+    expect(Admitted.class);
+
+    // both in prefill: signs go on, until the first token
+    for (int sign = 0; sign < 3; sign++) {
+      expect(ids.get(0), Dispatched.class);
+      expect(ids.get(1), Dispatched.class);
+    }
+    ActorRef<WorkerMessage> owner = expect(ids.get(0), Dispatched.class).worker();
+
+    // and one that is not the session's any more is dropped
+    owner.tell(new DropAttempt(ids.get(1)));
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(ids.get(1)));
+  }
+
+  @Test
+  void aParkedAttemptSaysThatItLives() {
+    replica.full = true;
+    startScripted();
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+    await().atMost(PATIENCE).until(() -> replica.refused);
+
+    for (int sign = 0; sign < 4; sign++) {
+      expect(work.id(), Dispatched.class);
+    }
+  }
+
+  @Test
+  void anAttemptThatFailedGivesNoSignOfLife() {
+    Work work = startWithOne();
+    replica.admit(work.id()).failed(FailureCode.CONTEXT_LENGTH_EXCEEDED, "too long");
+    expect(Failed.class);
+    for (int again = 0; again < 3; again++) {
+      assertThat(session.receiveMessage(PATIENCE)).isInstanceOf(Failed.class);
+    }
   }
 
   @Test
@@ -234,7 +286,9 @@ class ModelWorkerTest {
     node.submit(two);
     await().atMost(PATIENCE).until(() -> !opened.isEmpty() && opened.get(0).started.size() == 2);
 
-    opened.get(0).listener(one.id()).failed(FailureCode.ENGINE_FAILED, "out of memory");
+    Listener first = opened.get(0).listener(one.id());
+    opened.get(0).broken = true;
+    first.failed(FailureCode.ENGINE_FAILED, "out of memory");
 
     List<Failed> failures = List.of(expect(Failed.class), expect(Failed.class));
     assertThat(failures).extracting(Failed::id).contains(one.id(), two.id());
@@ -244,6 +298,75 @@ class ModelWorkerTest {
     Work three = work(model, sessionId, 3, List.of());
     node.submit(three);
     opened.get(1).listener(three.id());
+  }
+
+  @Test
+  void anAttemptThatFailsByItselfLeavesTheOthersAlone() {
+    startScripted();
+    Work bad = work(model, sessionId, 1, List.of());
+    Work good = work(model, sessionId, 2, List.of());
+    node.submit(bad);
+    node.submit(good);
+    Listener running = replica.listener(good.id());
+
+    replica.listener(bad.id()).failed(FailureCode.ENGINE_FAILED, "not a number");
+
+    Failed failed = expect(Failed.class);
+    assertThat(failed.id()).isEqualTo(bad.id());
+    failed.worker().orElseThrow().tell(new GroupAccepted(bad.id(), 0, true));
+    replica.admit(good.id(), 1);
+    TokenGroup group = expect(TokenGroup.class);
+    assertThat(group.id()).isEqualTo(good.id());
+    group.worker().tell(new GroupAccepted(good.id(), 1, false));
+    running.finished(new Finish(FinishReason.STOP, ""));
+    expect(TokenGroup.class);
+    assertThat(replica.closed).isFalse();
+  }
+
+  @Test
+  void aReplicaWhoseAttemptsAllFailIsReplaced() {
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(new ScriptedReplica(model, 1));
+          return opened.get(opened.size() - 1);
+        });
+    for (int turn = 1; turn <= 8; turn++) {
+      Work work = work(model, sessionId, turn, List.of());
+      node.submit(work);
+      await().atMost(PATIENCE).until(() -> opened.size() == 1);
+      opened.get(0).listener(work.id()).failed(FailureCode.ENGINE_FAILED, "not a number");
+      Failed failed = expect(Failed.class);
+      failed.worker().orElseThrow().tell(new GroupAccepted(work.id(), 0, true));
+    }
+
+    await().atMost(PATIENCE).until(() -> opened.size() == 2 && opened.get(0).closed);
+  }
+
+  @Test
+  void aWorkForWhichTheReplicaHasNoRoomYetIsStartedLater() {
+    replica.full = true;
+    startScripted();
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+    await().atMost(PATIENCE).until(() -> replica.refused);
+
+    replica.full = false;
+
+    replica.admit(work.id(), 1);
+    assertThat(ids(expect(TokenGroup.class))).containsExactly(1);
+  }
+
+  @Test
+  void anAttemptWhoseReplicaGivesTooMuchIsStoppedThere() {
+    Work work = startWithOne();
+    Listener listener = replica.admit(work.id());
+    for (int token = 0; token <= work.sampling().maxTokens(); token++) {
+      give(listener, token);
+    }
+
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(work.id()));
   }
 
   @Test
@@ -356,6 +479,16 @@ class ModelWorkerTest {
       SessionInbox message = session.receiveMessage(PATIENCE);
       if (kind.isInstance(message)) {
         return kind.cast(message);
+      }
+    }
+  }
+
+  /** The same of one attempt. */
+  private <T extends AttemptReport> T expect(AttemptId id, Class<T> kind) {
+    while (true) {
+      T report = expect(kind);
+      if (report.id().equals(id)) {
+        return report;
       }
     }
   }

@@ -18,6 +18,9 @@ final class ScriptedReplica implements Replica {
   final List<AttemptId> started = new CopyOnWriteArrayList<>();
   final List<AttemptId> cancelled = new CopyOnWriteArrayList<>();
   volatile boolean closed;
+  volatile boolean broken;
+  volatile boolean full;
+  volatile boolean refused;
 
   private final ModelInfo model;
   private final int slots;
@@ -64,9 +67,19 @@ final class ScriptedReplica implements Replica {
   }
 
   @Override
-  public void start(Work work, Listener listener) {
+  public boolean start(Work work, Listener listener) {
+    if (full) {
+      refused = true;
+      return false;
+    }
     listeners.put(work.id(), listener);
     started.add(work.id());
+    return true;
+  }
+
+  @Override
+  public boolean isBroken() {
+    return broken;
   }
 
   @Override

@@ -118,6 +118,7 @@ final class WorkerNode implements AutoCloseable {
         SamplingParams.greedy(100),
         ContextPolicy.ERROR,
         Priority.INTERACTIVE,
+        0,
         Long.MAX_VALUE);
   }
 

@@ -54,6 +54,13 @@ public record SettingsSection(String path) {
     }
   }
 
+  /** Refuses a value above what another key allows. */
+  public void requireAtMost(String key, Duration value, String other, Duration most) {
+    if (value.compareTo(most) > 0) {
+      throw bad(key, "a duration of at most " + other, value);
+    }
+  }
+
   private IllegalArgumentException bad(String key, String allowed, Object value) {
     return new IllegalArgumentException(
         path + "." + key + " must be " + allowed + ", not " + value);

@@ -71,6 +71,7 @@ final class Fixtures {
         SamplingParams.greedy(16),
         ContextPolicy.ERROR,
         priority,
+        0,
         deadlineEpochMillis);
   }
 }

@@ -88,6 +88,7 @@ class SerializationTest {
             sampling,
             ContextPolicy.DROP_OLDEST,
             Priority.BULK,
+            1_767_225_600_000L,
             123_456_789_012L),
         MODEL,
         new Dispatched(ID, worker),

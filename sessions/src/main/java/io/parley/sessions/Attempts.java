@@ -86,6 +86,7 @@ final class Attempts {
             turn.spec().request().sampling(),
             turn.spec().request().contextPolicy(),
             turn.spec().request().priority(),
+            turn.spec().startedAt(),
             nowMillis + settings.timeouts().queue().toMillis());
     context.pipeToSelf(
         submitter.submit(work),

@@ -216,8 +216,12 @@ final class SessionFixture implements AutoCloseable {
       this.attempt = attempt;
     }
 
-    Worker admit() {
+    void signOfLife() {
       tell(new AttemptReport.Dispatched(attempt, ref));
+    }
+
+    Worker admit() {
+      signOfLife();
       tell(new AttemptReport.Admitted(attempt, Samples.PROMPT, ref));
       return this;
     }

@@ -51,6 +51,16 @@ class SessionRecoveryTest {
   }
 
   @Test
+  void aRestartWhileThePromptIsComputedAdoptsTheAttemptByItsSignOfLife() {
+    session = session.with("parley.session.adoption-lease = 1 h");
+    Worker worker = session.runningTurn();
+    session.restart();
+    worker.signOfLife();
+    worker.die(); // is noticed, so it was taken for the attempt's worker again
+    assertThat(session.dispatcher.next().id().attempt()).isEqualTo(2);
+  }
+
+  @Test
   void anAdoptedWorkerIsWatched() {
     session = session.with("parley.session.adoption-lease = 1 h");
     Worker worker = session.runningTurn();
@@ -70,6 +80,10 @@ class SessionRecoveryTest {
     Work next = session.dispatcher.next();
     assertThat(next.id().attempt()).isEqualTo(2);
     assertThat(next.prefix()).containsExactly(100, 101);
+    assertThat(session.journal())
+        .filteredOn(TurnStarted.class::isInstance)
+        .extracting(event -> ((TurnStarted) event).at())
+        .containsExactly(next.startedAtEpochMillis());
     // the first worker comes back too late
     assertThat(worker.group(2, "x")).isEqualTo(new DropAttempt(worker.attempt));
     session.worker(next).admit().finish(2, "c");

@@ -4,14 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.parley.node.client.StreamedLines;
+import io.parley.node.client.TimedLines;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.net.http.HttpTimeoutException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -109,26 +108,19 @@ public final class LoadGenerator {
     try {
       HttpResponse<InputStream> response =
           http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
-      try (StreamedLines lines = new StreamedLines(response.body(), plan.timeout())) {
+      try (TimedLines lines = new TimedLines(response.body())) {
         if (response.statusCode() != 200) {
           return watch.failed("HTTP " + response.statusCode());
         }
         return read(lines, watch, answer);
       }
-    } catch (HttpTimeoutException e) {
-      return watch.failed("timeout");
     } catch (IOException e) {
       return watch.failed(e.getClass().getSimpleName());
     }
   }
 
-  private TurnSample read(StreamedLines lines, Watch watch, StringBuilder answer)
-      throws IOException {
-    for (Optional<String> next = lines.next(); next.isPresent(); next = lines.next()) {
-      if (watch.elapsedNanos() > plan.timeout().toNanos()) {
-        return watch.failed("timeout");
-      }
-      String line = next.get();
+  private TurnSample read(TimedLines lines, Watch watch, StringBuilder answer) throws IOException {
+    for (String line = next(lines, watch); line != null; line = next(lines, watch)) {
       if (!line.startsWith("data:")) {
         continue;
       }
@@ -151,6 +143,11 @@ public final class LoadGenerator {
       }
     }
     return watch.failed("stream cut");
+  }
+
+  /** The time-out of the turn holds for the whole of it. */
+  private String next(TimedLines lines, Watch watch) throws IOException {
+    return lines.next(plan.timeout().minusNanos(System.nanoTime() - watch.startedNanos));
   }
 
   /** Takes the times of one turn. */
@@ -176,10 +173,6 @@ public final class LoadGenerator {
       lastTextNanos = now;
     }
 
-    long elapsedNanos() {
-      return System.nanoTime() - startedNanos;
-    }
-
     TurnSample ended() {
       if (firstTextNanos < 0) {
         return failed("no text");
@@ -193,7 +186,12 @@ public final class LoadGenerator {
 
     private TurnSample sample(Optional<String> error) {
       return new TurnSample(
-          turn, Math.max(0, firstTextNanos), List.copyOf(gapsNanos), elapsedNanos(), tokens, error);
+          turn,
+          Math.max(0, firstTextNanos),
+          List.copyOf(gapsNanos),
+          System.nanoTime() - startedNanos,
+          tokens,
+          error);
     }
   }
 }

@@ -3,8 +3,9 @@ package io.parley.node.chat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.parley.node.client.StreamedLines;
+import io.parley.node.client.TimedLines;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -15,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 
@@ -25,6 +27,19 @@ import java.util.function.Consumer;
  */
 public final class ChatClient {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+
+  /** The node sends the head when it has journaled the turn, or says that it could not. */
+  private static final Duration HEAD_TIMEOUT = Duration.ofSeconds(60);
+
+  /**
+   * By these codes the node asks to be asked again with the same key; a turn that failed does not.
+   */
+  private static final Set<String> AGAIN =
+      Set.of(
+          "journal_unavailable", "no_worker", "overloaded", "too_many_requests", "internal_error");
+
+  /** What a proxy says in the place of a node that is away. */
+  private static final Set<Integer> AWAY = Set.of(502, 503, 504);
 
   private final ObjectMapper json = new ObjectMapper();
   private final HttpClient http =
@@ -41,9 +56,10 @@ public final class ChatClient {
    *
    * @param delay between two tries
    * @param attempts without any new text before giving up
-   * @param silenceMax after which a connection counts as lost; longer than the node's keep-alive
+   * @param silence without a byte for so long, a connection is lost; longer than the node's pause
+   *     between two keep-alives
    */
-  public record RetryPolicy(Duration delay, int attempts, Duration silenceMax) {}
+  public record RetryPolicy(Duration delay, int attempts, Duration silence) {}
 
   /** Hears an answer as it comes. */
   public interface Listener {
@@ -139,19 +155,23 @@ public final class ChatClient {
 
   private HttpRequest.Builder request(String path) {
     HttpRequest.Builder request =
-        HttpRequest.newBuilder(URI.create(baseUrl + path)).timeout(retries.silenceMax());
+        HttpRequest.newBuilder(URI.create(baseUrl + path)).timeout(HEAD_TIMEOUT);
     apiKey.ifPresent(key -> request.header("Authorization", "Bearer " + key));
     return request;
   }
 
   private ChatException refused(int status, String body) {
-    String message = "";
-    try {
-      message = json.readTree(body).path("error").path("message").asText("");
-    } catch (JsonProcessingException e) {
-      // not an error object: the status has to do
-    }
+    String message = error(body).path("message").asText("");
     return new ChatException(message.isEmpty() ? "the node answered HTTP " + status : message);
+  }
+
+  /** The error object, or nothing where it is none: then the status has to do. */
+  private JsonNode error(String body) {
+    try {
+      return json.readTree(body).path("error");
+    } catch (JsonProcessingException e) {
+      return MissingNode.getInstance();
+    }
   }
 
   /** One turn over as many connections as it takes. */
@@ -181,12 +201,15 @@ public final class ChatClient {
       lastEventId.ifPresent(id -> request.header("Last-Event-ID", id));
       HttpResponse<InputStream> response =
           http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
-      try (StreamedLines lines = new StreamedLines(response.body(), retries.silenceMax())) {
-        if (response.statusCode() == 503) {
-          return Optional.empty();
-        }
-        if (response.statusCode() != 200) {
-          throw refused(response.statusCode(), lines.rest());
+      int status = response.statusCode();
+      try (TimedLines lines = new TimedLines(response.body())) {
+        if (status != 200) {
+          String refusal = all(lines);
+          String code = error(refusal).path("code").asText("");
+          if (AGAIN.contains(code) || (code.isEmpty() && AWAY.contains(status))) {
+            return Optional.empty();
+          }
+          throw refused(status, refusal);
         }
         String session =
             response
@@ -197,11 +220,22 @@ public final class ChatClient {
       }
     }
 
-    private Optional<Answer> read(StreamedLines lines, String session)
+    private String all(TimedLines lines) throws IOException {
+      StringBuilder text = new StringBuilder();
+      for (String line = next(lines); line != null; line = next(lines)) {
+        text.append(line).append('\n');
+      }
+      return text.toString();
+    }
+
+    private String next(TimedLines lines) throws IOException {
+      return lines.next(retries.silence());
+    }
+
+    private Optional<Answer> read(TimedLines lines, String session)
         throws IOException, ChatException {
       Optional<String> id = lastEventId;
-      for (Optional<String> next = lines.next(); next.isPresent(); next = lines.next()) {
-        String line = next.get();
+      for (String line = next(lines); line != null; line = next(lines)) {
         if (line.startsWith("id:")) {
           id = Optional.of(line.substring("id:".length()).strip());
         } else if (line.startsWith("data:")) {
@@ -223,7 +257,7 @@ public final class ChatClient {
     private boolean event(JsonNode chunk) throws ChatException {
       JsonNode error = chunk.path("error");
       if (!error.isMissingNode()) {
-        if (error.path("retryable").asBoolean(false)) {
+        if (AGAIN.contains(error.path("code").asText(""))) {
           return false;
         }
         throw new ChatException(error.path("message").asText("the turn failed"));

@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
     description = "Talks to a running node. A lost connection is taken up again by itself.")
 final class ChatCommand implements Callable<Integer> {
   private static final ChatClient.RetryPolicy RETRIES =
-      new ChatClient.RetryPolicy(Duration.ofSeconds(1), 120, Duration.ofSeconds(60));
+      new ChatClient.RetryPolicy(Duration.ofSeconds(1), 120, Duration.ofSeconds(30));
 
   @Mixin private ServerOptions server;
 

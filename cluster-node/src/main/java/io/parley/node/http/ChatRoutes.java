@@ -11,6 +11,7 @@ import io.parley.node.http.openai.ChatStream;
 import io.parley.routing.protocol.SessionId;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnStatus;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
@@ -46,11 +47,10 @@ final class ChatRoutes {
     TurnRequest turn = request.turn(named.isPresent());
     Start start =
         new Start(session, keyText, Fingerprint.of("chat", body, named), named.isEmpty(), turn);
-    return turns
-        .start(start)
+    return seen.map(id -> turns.resume(id, start))
+        .orElseGet(() -> start(start, cancel))
         .thenCompose(
             started -> {
-              seen.ifPresent(id -> id.requireTurn(session, started.turn()));
               OnDisconnect guard = turns.onDisconnect(call, started, cancel);
               return request.stream()
                   ? stream(started, turn, request.includeUsage(), seen, guard)
@@ -58,6 +58,11 @@ final class ChatRoutes {
             })
         .thenApply(
             response -> response.addHeader(RawHeader.create(SESSION_HEADER, Ids.session(session))));
+  }
+
+  private CompletionStage<Started> start(Start start, boolean cancel) {
+    CompletionStage<Started> begun = turns.start(start);
+    return cancel ? turns.orCancelled(begun, List.of(start)) : begun;
   }
 
   private CompletionStage<HttpResponse> stream(

@@ -67,7 +67,10 @@ final class Edge {
     }
     return response
         .exceptionally(failure -> failed(failure, requestId))
-        .thenApply(answer -> addresses.leaveAfter(address, connection, withId(answer, requestId)));
+        .thenApply(
+            answer ->
+                Replies.whenEnded(
+                    withId(answer, requestId), connection, () -> addresses.leave(address)));
   }
 
   private static HttpResponse withId(HttpResponse response, String requestId) {

@@ -1,15 +1,12 @@
 package io.parley.node.http;
 
 import akka.Done;
-import akka.NotUsed;
 import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorSystem;
 import akka.http.javadsl.Http;
 import akka.http.javadsl.ServerBinding;
-import akka.http.javadsl.model.HttpRequest;
-import akka.http.javadsl.model.HttpResponse;
 import akka.http.javadsl.settings.ServerSettings;
-import akka.stream.javadsl.Flow;
+import akka.stream.javadsl.Sink;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import java.io.IOException;
@@ -24,14 +21,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The HTTP server of a node. */
 public final class HttpServer {
-  /** Two, so that the next bytes of a connection, or its end, are seen while a request runs. */
-  private static final int PIPELINED = 2;
-
   private final ServerBinding binding;
+  private final Connections connections;
   private final List<Router.Route> routes;
 
-  private HttpServer(ServerBinding binding, List<Router.Route> routes) {
+  private HttpServer(ServerBinding binding, Connections connections, List<Router.Route> routes) {
     this.binding = binding;
+    this.connections = connections;
     this.routes = routes;
   }
 
@@ -52,14 +48,18 @@ public final class HttpServer {
     AtomicBoolean stopping = new AtomicBoolean();
     Router router = router(system, settings, parts, stopping);
     Edge edge = new Edge(router, keys, settings, system);
+    Connections connections = new Connections(edge, settings, system);
     return Http.get(system)
         .newServerAt(settings.host(), settings.port())
         .withSettings(serverSettings(system, settings))
-        .bindFlow(connectionFlow(edge))
+        .connectionSource()
+        .mapAsyncUnordered(settings.maxConnections(), connections::serve)
+        .to(Sink.ignore())
+        .run(system)
         .thenApply(
             binding -> {
-              stopOnShutdown(system, settings, binding, stopping);
-              return new HttpServer(binding, router.routes());
+              stopOnShutdown(system, settings, binding, connections, stopping);
+              return new HttpServer(binding, connections, router.routes());
             });
   }
 
@@ -126,8 +126,9 @@ public final class HttpServer {
             Map.of(
                 "akka.http.server.request-timeout", "infinite", // every wait here has its own bound
                 "akka.http.server.idle-timeout", settings.idleTimeout().toMillis() + " ms",
-                "akka.http.server.max-connections", settings.maxConnections(),
-                "akka.http.server.pipelining-limit", PIPELINED,
+                // reads on behind a last request, so that a reset is seen while it is answered
+                "akka.http.server.linger-timeout", settings.idleTimeout().toMillis() + " ms",
+                "akka.http.server.pipelining-limit", Connections.PIPELINED,
                 "akka.http.server.server-header", "parley",
                 "akka.http.server.remote-address-attribute", "on",
                 "akka.http.server.transparent-head-requests", "on",
@@ -136,39 +137,12 @@ public final class HttpServer {
     return ServerSettings.create(own.withFallback(system.settings().config()));
   }
 
-  private static Flow<HttpRequest, HttpResponse, NotUsed> connectionFlow(Edge edge) {
-    return Flow.<HttpRequest, HttpResponse, NotUsed>fromMaterializer(
-            (materializer, attributes) -> {
-              Connection connection = Connection.open();
-              return Flow.<HttpRequest>create()
-                  .watchTermination(
-                      (ignored, done) -> {
-                        done.whenComplete((end, failure) -> connection.closed().complete(null));
-                        return ignored;
-                      })
-                  .mapAsync(PIPELINED, request -> edge.handle(request, seenBy(request, connection)))
-                  .watchTermination(
-                      (ignored, done) -> {
-                        done.whenComplete((end, failure) -> connection.terminated().complete(null));
-                        return ignored;
-                      });
-            })
-        .mapMaterializedValue(ignored -> NotUsed.getInstance());
-  }
-
-  /** After {@code Connection: close} no request follows, which looks as if the client had left. */
-  private static Connection seenBy(HttpRequest request, Connection connection) {
-    boolean last =
-        request.protocol().value().equals("HTTP/1.0")
-            || request
-                .getHeader("Connection")
-                .filter(header -> header.value().equalsIgnoreCase("close"))
-                .isPresent();
-    return last ? connection.halfClosing() : connection;
-  }
-
   private static void stopOnShutdown(
-      ActorSystem<?> system, HttpSettings settings, ServerBinding binding, AtomicBoolean stopping) {
+      ActorSystem<?> system,
+      HttpSettings settings,
+      ServerBinding binding,
+      Connections connections,
+      AtomicBoolean stopping) {
     CoordinatedShutdown shutdown = CoordinatedShutdown.get(system);
     shutdown.addTask(
         CoordinatedShutdown.PhaseServiceUnbind(),
@@ -181,12 +155,17 @@ public final class HttpServer {
     shutdown.addTask(
         CoordinatedShutdown.PhaseServiceRequestsDone(),
         "http-terminate",
-        () -> binding.terminate(settings.stopDeadline()).thenApply(ended -> Done.getInstance()));
+        () -> connections.end(settings.stopDeadline()));
   }
 
   /** Where it listens. */
   public InetSocketAddress address() {
     return binding.localAddress();
+  }
+
+  /** How many connections are open. */
+  int connections() {
+    return connections.count();
   }
 
   /** The routes that are served. */

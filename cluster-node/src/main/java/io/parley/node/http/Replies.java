@@ -9,6 +9,7 @@ import akka.http.javadsl.model.headers.RawHeader;
 import akka.stream.javadsl.Source;
 import akka.util.ByteString;
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** HTTP responses. */
 final class Replies {
@@ -49,5 +50,36 @@ final class Replies {
         .addHeader(RawHeader.create("Cache-Control", "no-cache"))
         .addHeader(RawHeader.create("X-Accel-Buffering", "no")) // nginx must not collect events
         .withEntity(HttpEntities.create(MediaTypes.TEXT_EVENT_STREAM.toContentType(), events));
+  }
+
+  /** Does something once when the response is complete, or can no longer be sent. */
+  static HttpResponse whenEnded(HttpResponse response, Connection connection, Runnable action) {
+    if (response.entity().isStrict()) {
+      action.run();
+      return response;
+    }
+    AtomicBoolean ended = new AtomicBoolean();
+    Runnable once =
+        () -> {
+          if (ended.compareAndSet(false, true)) {
+            action.run();
+          }
+        };
+    // a stream whose connection broke before it began never starts
+    Signal.Registration broken = connection.terminated().listen(once);
+    var watched =
+        response
+            .entity()
+            .getDataBytes()
+            .watchTermination(
+                (ignored, done) -> {
+                  done.whenComplete(
+                      (end, failure) -> {
+                        broken.remove();
+                        once.run();
+                      });
+                  return ignored;
+                });
+    return response.withEntity(HttpEntities.create(response.entity().getContentType(), watched));
   }
 }

@@ -9,6 +9,7 @@ import io.parley.node.http.Turns.Started;
 import io.parley.node.http.openai.ResponsesJson;
 import io.parley.node.http.openai.ResponsesRequest;
 import io.parley.node.http.openai.ResponsesStream;
+import io.parley.node.http.openai.ResponsesStream.Position;
 import io.parley.routing.protocol.Message;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.DeleteTurn;
@@ -52,31 +53,39 @@ final class ResponseRoutes {
     Optional<String> key = call.idempotencyKey();
     Optional<EventId> seen = call.lastEventIdOfKey();
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
-    return start(call, body, request, key)
+    return seen.map(id -> resume(id, body, request, key.orElseThrow()))
+        .orElseGet(() -> start(call, body, request, key, cancel))
         .thenCompose(
-            started -> {
-              seen.ifPresent(id -> id.requireTurn(started.session(), started.turn()));
-              return answer(call, request, started, seen, cancel)
-                  .thenApply(
-                      response ->
-                          response.addHeader(
-                              RawHeader.create(
-                                  ChatRoutes.SESSION_HEADER, Ids.session(started.session()))));
-            });
+            started ->
+                answer(call, request, started, seen, cancel)
+                    .thenApply(
+                        response ->
+                            response.addHeader(
+                                RawHeader.create(
+                                    ChatRoutes.SESSION_HEADER, Ids.session(started.session())))));
+  }
+
+  /** Wherever the key's turn began, the event says which session it was. */
+  private CompletionStage<Started> resume(
+      EventId seen, JsonInput body, ResponsesRequest request, String key) {
+    String fingerprint = Fingerprint.of("responses", body);
+    return turns.resume(seen, new Start(seen.session(), key, fingerprint, false, request.turn()));
   }
 
   private CompletionStage<Started> start(
-      Call call, JsonInput body, ResponsesRequest request, Optional<String> key) {
+      Call call, JsonInput body, ResponsesRequest request, Optional<String> key, boolean cancel) {
     String keyText = key.orElseGet(Ids::random);
     TurnRequest turn = request.turn();
     String fingerprint = Fingerprint.of("responses", body);
     if (request.conversation().isPresent()) {
       var session = Ids.parseConversation(call.tenant(), request.conversation().get());
-      return turns.start(new Start(session, keyText, fingerprint, false, turn));
+      Start start = new Start(session, keyText, fingerprint, false, turn);
+      return begun(turns.start(start), cancel, List.of(start));
     }
     var fresh = Ids.sessionFor(call.tenant(), key);
+    Start anew = new Start(fresh, keyText, fingerprint, true, turn);
     if (request.previousResponseId().isEmpty()) {
-      return turns.start(new Start(fresh, keyText, fingerprint, true, turn));
+      return begun(turns.start(anew), cancel, List.of(anew));
     }
     Ids.TurnId previous;
     try {
@@ -84,7 +93,16 @@ final class ResponseRoutes {
     } catch (ApiException e) {
       throw ResponsesRequest.previousNotFound();
     }
-    return continuation.start(previous, fresh, keyText, fingerprint, turn);
+    Start onward = new Start(previous.session(), keyText, fingerprint, false, turn);
+    return begun(
+        continuation.start(previous, fresh, keyText, fingerprint, turn),
+        cancel,
+        List.of(onward, anew));
+  }
+
+  private CompletionStage<Started> begun(
+      CompletionStage<Started> started, boolean cancel, List<Start> perhaps) {
+    return cancel ? turns.orCancelled(started, perhaps) : started;
   }
 
   private CompletionStage<HttpResponse> answer(
@@ -94,7 +112,7 @@ final class ResponseRoutes {
       Optional<EventId> seen,
       boolean cancel) {
     if (request.stream()) {
-      long after = seen.map(ResponsesStream::sequenceOf).orElse(-1L);
+      Position after = seen.map(Position::behind).orElseGet(Position::beginning);
       OnDisconnect guard = turns.onDisconnect(call, started, cancel);
       return turns
           .asked(started, request.turn())
@@ -115,9 +133,8 @@ final class ResponseRoutes {
             });
   }
 
-  private ResponsesStream stream(Started started, TurnRequest asked, long startingAfter) {
-    return new ResponsesStream(
-        started.session(), started.turn(), asked, startingAfter, this::failure);
+  private ResponsesStream stream(Started started, TurnRequest asked, Position after) {
+    return new ResponsesStream(started.session(), started.turn(), asked, after, this::failure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
@@ -152,12 +169,14 @@ final class ResponseRoutes {
                 return java.util.concurrent.CompletableFuture.completedFuture(
                     Replies.ok(json(started, turn)));
               }
-              long after =
-                  startingAfter.orElseGet(
-                      () ->
-                          seen.map(e -> e.requireTurn(id.session(), id.turn()))
-                              .map(ResponsesStream::sequenceOf)
-                              .orElse(-1L));
+              Position after =
+                  startingAfter
+                      .map(Position::behind)
+                      .or(
+                          () ->
+                              seen.map(e -> e.requireTurn(id.session(), id.turn()))
+                                  .map(Position::behind))
+                      .orElseGet(Position::beginning);
               return turns.stream(
                   started, stream(started, turn.request(), after), OnDisconnect.ignore(), true);
             });

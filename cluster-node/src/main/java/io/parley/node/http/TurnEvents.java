@@ -3,6 +3,7 @@ package io.parley.node.http;
 import akka.util.ByteString;
 import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.TurnSlice;
+import io.parley.sessions.SessionCommand.TurnProgress;
 import io.parley.sessions.SessionCommand.TurnView;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +15,13 @@ import java.util.Optional;
 public interface TurnEvents {
   /** The index of the first token that the reader has not seen. */
   int fromIndex();
+
+  /**
+   * Refuses a place in the stream that the turn has not reached: no reader can have come from it.
+   *
+   * @throws ApiException 400
+   */
+  void requireReached(TurnProgress turn);
 
   /** Whether the last slice comes with the whole turn. */
   boolean endsWithWholeTurn();

@@ -89,11 +89,26 @@ final class TurnReader {
 
   private CompletionStage<TurnSlice> read(
       SessionId session, Ask ask, long sinceNanos, int failures) {
+    long askedNanos = System.nanoTime();
     return sessions
         .ask(
             session,
             replyTo -> new ReadTurn(ask.turn(), ask.fromIndex(), ask.seenAdmitted(), replyTo))
-        .thenCompose(reply -> answered(session, ask, sinceNanos, failures, reply));
+        .thenCompose(reply -> answered(session, ask, sinceNanos, failures, reply))
+        .thenCompose(slice -> unhurried(slice, ask, askedNanos));
+  }
+
+  /**
+   * A session with too many readers answers some early, with nothing. Those wait a little, or they
+   * would drive each other out without a pause.
+   */
+  private CompletionStage<TurnSlice> unhurried(TurnSlice slice, Ask ask, long askedNanos) {
+    boolean waitsOn = ask.seenAdmitted() || slice.turn().status() == TurnStatus.QUEUED;
+    Duration early = settings.askBackoff().minusNanos(System.nanoTime() - askedNanos);
+    boolean nothing = slice.tokens().isEmpty() && !slice.last() && waitsOn;
+    return nothing && early.compareTo(Duration.ZERO) > 0
+        ? Patterns.after(early, system, () -> CompletableFuture.completedFuture(slice))
+        : CompletableFuture.completedFuture(slice);
   }
 
   private CompletionStage<TurnSlice> answered(

@@ -21,6 +21,7 @@ import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionCommand.TurnView;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -74,6 +75,26 @@ final class Turns {
         TurnRequest request) {
       this(session, key, fingerprint, createIfAbsent, Optional.empty(), request);
     }
+
+    /**
+     * The same, where only the turn is wanted that the key means already. The fingerprint stands
+     * for what was asked.
+     */
+    Start onlyIfKnown() {
+      TurnRequest bare =
+          new TurnRequest(
+              request.model(),
+              List.of(),
+              List.of(),
+              Optional.empty(),
+              request.sampling(),
+              request.contextPolicy(),
+              request.priority(),
+              request.stored(),
+              request.background(),
+              Map.of());
+      return new Start(session, key, fingerprint, false, Optional.of(BEHIND_NOTHING), bare);
+    }
   }
 
   /** A turn and whether its key was known before. */
@@ -95,6 +116,93 @@ final class Turns {
         .thenApply(accepted -> new Started(start.session(), accepted.turn(), accepted.repeated()));
   }
 
+  /**
+   * Names no turn that there can be: behind it none begins, while a known key still finds its turn.
+   */
+  private static final int BEHIND_NOTHING = -1;
+
+  /**
+   * The turn that a key means already; none begins.
+   *
+   * @return empty when the session or the key is not known
+   */
+  private CompletionStage<Optional<Started>> find(Start start) {
+    return start(start.onlyIfKnown())
+        .handle(
+            (started, failure) -> {
+              if (failure == null) {
+                return CompletableFuture.completedFuture(Optional.of(started));
+              }
+              String code = Errors.from(failure).code();
+              return code.equals("not_found") || code.equals("turn_not_last")
+                  ? CompletableFuture.completedFuture(Optional.<Started>empty())
+                  : CompletableFuture.<Optional<Started>>failedFuture(failure);
+            })
+        .thenCompose(stage -> stage);
+  }
+
+  /**
+   * The turn of which the caller has seen an event. It begins none: whoever has seen an event asks
+   * for a turn that is there.
+   */
+  CompletionStage<Started> resume(EventId seen, Start start) {
+    return find(start)
+        .thenApply(
+            found -> {
+              Started started =
+                  found.orElseThrow(
+                      () -> EventId.invalid("Last-Event-ID is of no turn of this key."));
+              seen.requireTurn(started.session(), started.turn());
+              return started;
+            });
+  }
+
+  /**
+   * For a caller who cannot ask for the turn again. A start without an answer may have begun the
+   * turn, or begin it when its session has recovered, so it is looked for and cancelled.
+   *
+   * @param perhaps where the turn may have begun
+   */
+  CompletionStage<Started> orCancelled(CompletionStage<Started> begun, List<Start> perhaps) {
+    return begun.whenComplete(
+        (started, failure) -> {
+          if (failure != null && isUnavailable(failure)) {
+            perhaps.forEach(start -> cancelIfBegun(start.onlyIfKnown(), System.nanoTime()));
+          }
+        });
+  }
+
+  /** Asks until the session answers, at most for {@code reconnect-limit}. */
+  private void cancelIfBegun(Start start, long sinceNanos) {
+    var unused =
+        find(start)
+            .whenComplete(
+                (found, failure) -> {
+                  if (failure == null) {
+                    found.ifPresent(this::cancel);
+                  } else if (isUnavailable(failure) && elapsed(sinceNanos)) {
+                    LOG.warn("{} does not answer; a turn may run unread", start.session());
+                  } else if (isUnavailable(failure)) {
+                    var later =
+                        Patterns.after(
+                            settings.retryAfter(),
+                            system,
+                            () -> {
+                              cancelIfBegun(start, sinceNanos);
+                              return CompletableFuture.completedFuture(null);
+                            });
+                  }
+                });
+  }
+
+  private boolean elapsed(long sinceNanos) {
+    return System.nanoTime() - sinceNanos > settings.reconnectLimit().toNanos();
+  }
+
+  private static boolean isUnavailable(Throwable failure) {
+    return Errors.from(failure).code().equals("journal_unavailable");
+  }
+
   /** A turn at its end; {@code tokens} only when they were asked for. */
   record Ended(TurnView turn, List<Token> tokens) {}
 
@@ -112,7 +220,7 @@ final class Turns {
               return slice.nextIndex();
             },
             system)
-        .whenComplete((read, failure) -> guard.ended())
+        .whenComplete((read, failure) -> guard.settle(failure))
         .thenCompose(read -> whole(started))
         .thenApply(turn -> new Ended(turn, tokens));
   }
@@ -141,10 +249,16 @@ final class Turns {
    */
   CompletionStage<HttpResponse> stream(
       Started started, TurnEvents events, OnDisconnect guard, boolean failuresAsEvents) {
-    CompletionStage<TurnSlice> first =
+    CompletionStage<TurnSlice> asked =
         events.fromIndex() == 0
             ? admitted(started)
             : reader.read(started.session(), started.turn(), events.fromIndex(), true);
+    CompletionStage<TurnSlice> first =
+        asked.thenApply(
+            slice -> {
+              events.requireReached(slice.turn());
+              return slice;
+            });
     CompletableFuture<Optional<TurnSlice>> known =
         first.thenApply(Optional::of).toCompletableFuture();
     CompletionStage<Optional<TurnSlice>> soon =
@@ -166,7 +280,7 @@ final class Turns {
         .whenComplete(
             (response, failure) -> {
               if (failure != null) {
-                guard.ended();
+                guard.settle(failure);
               }
             });
   }
@@ -209,7 +323,7 @@ final class Turns {
                 new PFBuilder<Throwable, ByteString>()
                     .matchAny(
                         failure -> {
-                          guard.ended();
+                          guard.settle(failure);
                           logIfUnknown(failure);
                           return events.broken(Errors.from(failure));
                         })
@@ -241,7 +355,7 @@ final class Turns {
                 cancel(started);
               }
             });
-    var unused = call.connection().closed().thenRun(guard::gone);
+    guard.watch(call.connection().closed());
     return guard;
   }
 
@@ -261,6 +375,7 @@ final class Turns {
   static final class OnDisconnect {
     private final AtomicBoolean settled = new AtomicBoolean();
     private final Runnable action;
+    private volatile Signal.Registration registration = () -> {};
 
     OnDisconnect(Runnable action) {
       this.action = action;
@@ -271,12 +386,31 @@ final class Turns {
       return new OnDisconnect(() -> {});
     }
 
+    void watch(Signal closed) {
+      registration = closed.listen(this::gone);
+      if (settled.get()) {
+        registration.remove(); // settled meanwhile
+      }
+    }
+
     void ended() {
-      settled.set(true);
+      if (settled.compareAndSet(false, true)) {
+        registration.remove();
+      }
+    }
+
+    /** The reading ended; where it could not go on, its reader is as good as gone. */
+    void settle(Throwable failure) {
+      if (failure != null && isUnavailable(failure)) {
+        gone();
+      } else {
+        ended();
+      }
     }
 
     void gone() {
       if (settled.compareAndSet(false, true)) {
+        registration.remove();
         action.run();
       }
     }

@@ -1,77 +1,103 @@
 package io.parley.node.chat;
 
+import static io.parley.node.chat.ScriptedServer.END;
+import static io.parley.node.chat.ScriptedServer.SILENCE;
+import static io.parley.node.chat.ScriptedServer.error;
+import static io.parley.node.chat.ScriptedServer.stream;
+import static io.parley.node.chat.ScriptedServer.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.parley.node.client.StreamingServer;
-import io.parley.node.client.StreamingServer.End;
-import io.parley.node.client.StreamingServer.Script;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
+@Timeout(60)
 class ChatClientTest {
-  private static final List<String> FIRST_HALF =
-      List.of("id: 1", "data: {\"choices\":[{\"delta\":{\"content\":\"Hello \"}}]}", "");
-  private static final List<String> SECOND_HALF =
-      List.of(
-          "id: 2",
-          "data: {\"choices\":[{\"delta\":{\"content\":\"there\"},\"finish_reason\":\"stop\"}]}",
-          "",
-          "data: [DONE]");
+  private static final String DONE = "data: [DONE]";
 
-  private final StringBuilder text = new StringBuilder();
-  private final AtomicInteger interruptions = new AtomicInteger();
-  private final ChatClient.Listener listener =
-      new ChatClient.Listener() {
-        @Override
-        public void text(String delta) {
-          text.append(delta);
-        }
+  private final StringBuilder heard = new StringBuilder();
+  private int interruptions;
+  private Duration silence = Duration.ofMinutes(1);
 
-        @Override
-        public void interrupted() {
-          interruptions.incrementAndGet();
-        }
-      };
+  @Test
+  void asksAgainWithTheSameKeyWhereTheNodeSaysSo() throws Exception {
+    try (ScriptedServer server =
+        new ScriptedServer(
+            error(429, "overloaded"),
+            error(503, "no_worker"),
+            "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\naway",
+            stream(text("1:1", "a"), "data: {\"error\": {\"code\": \"journal_unavailable\"}}", END),
+            stream(text("1:2", "b"), DONE, END))) {
+      assertThat(send(server).sessionId()).isEqualTo("s1");
 
-  private static ChatClient client(StreamingServer server, Duration silenceMax) {
-    return new ChatClient(
-        server.url(),
-        Optional.empty(),
-        new ChatClient.RetryPolicy(Duration.ofMillis(1), 1, silenceMax));
-  }
-
-  @ParameterizedTest
-  @EnumSource(End.class)
-  void goesOnBehindTheLastEventWhenTheStreamEndsEarly(End end) throws Exception {
-    try (StreamingServer server =
-        new StreamingServer(new Script(FIRST_HALF, end), new Script(SECOND_HALF, End.IN_ORDER))) {
-      // the second stream must come in less, on a busy machine, too
-      ChatClient client = client(server, Duration.ofSeconds(3));
-      ChatClient.Answer answer = client.send(Optional.empty(), "m", "Hello?", listener);
-
-      assertThat(answer).isEqualTo(new ChatClient.Answer("sess_1", "stop"));
-      assertThat(text).hasToString("Hello there");
-      assertThat(interruptions).hasValue(1);
-      assertThat(server.lastEventIds()).containsExactly(Optional.empty(), Optional.of("1"));
+      assertThat(heard).hasToString("ab");
+      assertThat(server.requests).hasSize(5);
+      assertThat(server.requests.stream().map(head -> line(head, "idempotency-key")).distinct())
+          .hasSize(1);
+      assertThat(line(server.requests.get(4), "last-event-id")).isEqualTo("1:1");
     }
   }
 
-  @ParameterizedTest
-  @EnumSource(End.class)
-  void givesUpWhenNothingNewComes(End end) throws Exception {
-    try (StreamingServer server =
-        new StreamingServer(new Script(List.of(":"), end), new Script(List.of(":"), end))) {
-      ChatClient client = client(server, Duration.ofMillis(300));
+  @Test
+  void goesOnAfterAStreamThatIsCutAndOneThatFallsSilent() throws Exception {
+    silence = Duration.ofSeconds(5); // is waited for once
+    try (ScriptedServer server =
+        new ScriptedServer(
+            stream(text("1:1", "a")),
+            stream(text("1:2", "b"), ": keep-alive", SILENCE),
+            stream(text("1:3", "c"), DONE, END))) {
+      send(server);
 
-      assertThatThrownBy(() -> client.send(Optional.empty(), "m", "Hello?", listener))
+      assertThat(heard).hasToString("abc");
+      assertThat(interruptions).isPositive();
+      assertThat(line(server.requests.get(2), "last-event-id")).isEqualTo("1:2");
+    }
+  }
+
+  @Test
+  void givesUpOnATurnThatFailed() throws Exception {
+    try (ScriptedServer server = new ScriptedServer(error(503, "attempts_exhausted"))) {
+      assertThatThrownBy(() -> send(server))
           .isInstanceOf(ChatException.class)
-          .hasMessageContaining("does not answer");
-      assertThat(interruptions).hasValue(1);
+          .hasMessage("it says attempts_exhausted");
     }
+    try (ScriptedServer server =
+        new ScriptedServer(
+            stream("data: {\"error\": {\"code\": \"engine_failed\", \"message\": \"no\"}}", END))) {
+      assertThatThrownBy(() -> send(server)).isInstanceOf(ChatException.class).hasMessage("no");
+    }
+  }
+
+  private ChatClient.Answer send(ScriptedServer server) throws Exception {
+    ChatClient client =
+        new ChatClient(
+            server.url(),
+            Optional.empty(),
+            new ChatClient.RetryPolicy(Duration.ofMillis(1), 10, silence));
+    return client.send(
+        Optional.empty(),
+        "m",
+        "hello",
+        new ChatClient.Listener() {
+          @Override
+          public void text(String delta) {
+            heard.append(delta);
+          }
+
+          @Override
+          public void interrupted() {
+            interruptions++;
+          }
+        });
+  }
+
+  private static String line(String head, String name) {
+    return head.lines()
+        .filter(line -> line.toLowerCase(java.util.Locale.ROOT).startsWith(name + ":"))
+        .map(line -> line.substring(name.length() + 1).strip())
+        .findFirst()
+        .orElse("");
   }
 }

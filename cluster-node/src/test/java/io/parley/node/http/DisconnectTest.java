@@ -10,13 +10,16 @@ import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DisconnectTest {
   private RunningEdge edge;
 
   @BeforeEach
   void start() {
-    edge = RunningEdge.start(new FakeSessions().manual());
+    edge = RunningEdge.start(new FakeSessions().manual(), "akka.http.server.linger-timeout = 1ms");
   }
 
   @AfterEach
@@ -73,18 +76,52 @@ class DisconnectTest {
     await().until(() -> edge.sessions.cancelled() == 1);
   }
 
+  /** The server has seen the reader leave when it holds the connection no more. */
+  @ParameterizedTest
+  @CsvSource({
+    "'', Idempotency-Key: k",
+    "'', X-Parley-On-Disconnect: continue",
+    "',\"stream\":true', Idempotency-Key: k",
+    "',\"stream\":true', X-Parley-On-Disconnect: continue",
+  })
+  void goesOnForAKeyAndWhereItIsWanted(String more, String header) throws Exception {
+    Socket reader = send(more, header);
+    assertThat(edge.server.connections()).isEqualTo(1);
+
+    reader.setSoLinger(
+        true, 0); // a reset, which ends a connection even while its answer is awaited
+    reader.close();
+    await().until(() -> edge.server.connections() == 0);
+
+    edge.sessions.advance(100);
+    assertThat(edge.sessions.completed()).isEqualTo(1);
+    assertThat(edge.sessions.cancelled()).isZero();
+  }
+
   @Test
-  void goesOnForAKeyAndWhereItIsWanted() throws Exception {
-    send(",\"stream\":true", "Idempotency-Key: k").close();
-    edge.sessions.advance(100);
-    send("", "X-Parley-On-Disconnect: continue").close();
-    edge.sessions.advance(100);
-    Socket last = send(",\"stream\":true", "Idempotency-Key: k2", "X-Parley-On-Disconnect: cancel");
-
-    last.close();
-
+  void cancelsInSpiteOfAKeyWhereItIsWanted() throws Exception {
+    send(",\"stream\":true", "Idempotency-Key: k", "X-Parley-On-Disconnect: cancel").close();
     await().until(() -> edge.sessions.cancelled() == 1);
-    assertThat(edge.sessions.started()).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", ",\"stream\":true"})
+  void cancelsBehindConnectionCloseWhenTheConnectionIsReset(String more) throws Exception {
+    Socket socket = send(more, "Connection: close");
+    socket.setSoLinger(true, 0);
+    socket.close();
+    await().until(() -> edge.sessions.cancelled() == 1);
+  }
+
+  @Test
+  void answersBehindConnectionCloseThoughTheClientHasFinishedAsking() throws Exception {
+    try (Socket socket = send("", "Connection: close")) {
+      socket.shutdownOutput();
+      edge.sessions.advance(100);
+      assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+          .startsWith("HTTP/1.1 200");
+    }
+    assertThat(edge.sessions.cancelled()).isZero();
   }
 
   @Test

@@ -37,6 +37,7 @@ class ErrorsTest {
     "CONTEXT_LENGTH_EXCEEDED, 400, context_length_exceeded",
     "MODEL_NOT_FOUND, 404, model_not_found",
     "INVALID_MESSAGES, 400, invalid_messages",
+    "PROMPT_FAILED, 500, prompt_failed",
     "ENGINE_FAILED, 500, engine_failed",
     "WORKER_LOST, 503, worker_lost",
     "QUEUE_TIMEOUT, 429, queue_timeout",

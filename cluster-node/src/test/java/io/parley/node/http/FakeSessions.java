@@ -85,6 +85,7 @@ final class FakeSessions implements SessionGateway {
   private int sliceMax = Integer.MAX_VALUE;
   private Class<? extends SessionCommand> interruptedKind;
   private Runnable interruption = () -> {};
+  private int lostAnswers;
   private int started;
   private int cancelled;
   private int reads;
@@ -114,6 +115,12 @@ final class FakeSessions implements SessionGateway {
     return this;
   }
 
+  /** The next asks take effect, but their answers are lost. */
+  synchronized FakeSessions loseNextAnswers(int times) {
+    lostAnswers = times;
+    return this;
+  }
+
   /** Something else happens just before the next command of this kind. */
   synchronized FakeSessions beforeNext(Class<? extends SessionCommand> kind, Runnable action) {
     interruptedKind = kind;
@@ -127,6 +134,13 @@ final class FakeSessions implements SessionGateway {
 
   synchronized int cancelled() {
     return cancelled;
+  }
+
+  synchronized long completed() {
+    return sessions.values().stream()
+        .flatMap(session -> session.turns.stream())
+        .filter(turn -> turn.status == TurnStatus.COMPLETED)
+        .count();
   }
 
   synchronized int reads() {
@@ -217,7 +231,12 @@ final class FakeSessions implements SessionGateway {
     if (asked instanceof SessionCommand.ReadTurn read) {
       return read(id, read);
     }
-    return CompletableFuture.completedFuture(answer(id, asked));
+    Reply answer = answer(id, asked);
+    if (lostAnswers > 0) {
+      lostAnswers--;
+      answer = refused(RefusalReason.JOURNAL_UNAVAILABLE);
+    }
+    return CompletableFuture.completedFuture(answer);
   }
 
   private Reply answer(SessionId id, SessionCommand asked) {

@@ -30,6 +30,50 @@ class OpenApiTest {
     assertThat(described).isEqualTo(served);
   }
 
+  /** A list that is the same for each operation would let any answer pass. */
+  @Test
+  void claimsOnlyStatusesThatAnOperationCanGive() throws Exception {
+    JsonNode document = new ObjectMapper().readTree(OperationRoutes.openApi());
+    Set<String> generating = Set.of("/v1/chat/completions", "/v1/responses");
+    Set<String> fromMemory = Set.of("/v1/models", "/health/live", "/openapi.json");
+    try (RunningEdge edge = RunningEdge.start(new FakeSessions())) {
+      for (Router.Route route : edge.server.routes()) {
+        String path = route.template();
+        String method = route.method().toLowerCase(Locale.ROOT);
+        Set<String> allowed = new TreeSet<>(Set.of("400", "429"));
+        if (!route.open()) {
+          allowed.add("401");
+        }
+        if (!fromMemory.contains(path)) {
+          allowed.add("503");
+        }
+        if (!route.open() && !path.equals("/v1/models")) {
+          allowed.add("404");
+        }
+        if (route.takesJson()) {
+          allowed.addAll(Set.of("408", "409", "413", "415"));
+        }
+        if (route.takesJson() && !path.equals("/v1/conversations/{conversation}")) {
+          allowed.add("422"); // it takes a key
+        }
+        if (method.equals("post") && generating.contains(path)) {
+          allowed.add("500"); // engine_failed; any other is a defect
+        }
+        Set<String> claimed = new TreeSet<>();
+        document
+            .path("paths")
+            .path(path)
+            .path(method)
+            .path("responses")
+            .fieldNames()
+            .forEachRemaining(claimed::add);
+        assertThat(claimed).as(method + " " + path).containsAnyOf("200", "201");
+        claimed.removeAll(Set.of("200", "201"));
+        assertThat(claimed).as(method + " " + path).isEqualTo(allowed);
+      }
+    }
+  }
+
   @Test
   void pointsOnlyAtWhatIsThere() throws Exception {
     JsonNode document = new ObjectMapper().readTree(OperationRoutes.openApi());

@@ -1,5 +1,7 @@
 package io.parley.node.http;
 
+import akka.Done;
+import akka.actor.CoordinatedShutdown;
 import akka.actor.testkit.typed.javadsl.ActorTestKit;
 import akka.actor.typed.ActorSystem;
 import akka.stream.javadsl.Source;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 
 /** A real server on a free port over {@link FakeSessions}, and a client of it. */
 final class RunningEdge implements AutoCloseable {
@@ -184,6 +187,15 @@ final class RunningEdge implements AutoCloseable {
       builder.header("Content-Type", "application/json");
     }
     return builder.build();
+  }
+
+  ActorSystem<?> system() {
+    return kit.system();
+  }
+
+  /** Stops as a node does. */
+  CompletionStage<Done> stop() {
+    return CoordinatedShutdown.get(kit.system()).runAll(CoordinatedShutdown.unknownReason());
   }
 
   @Override

@@ -43,5 +43,6 @@ class JournalOutageIT {
     JournaledSession session = new JournaledSession(api, client.session());
     session.assertSaw(client, TOKENS);
     session.assertSound();
+    assertThat(session.attempts()).as("attempts: the one that lived was adopted").isEqualTo(1);
   }
 }

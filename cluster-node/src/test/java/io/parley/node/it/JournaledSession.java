@@ -97,6 +97,13 @@ final class JournaledSession {
     }
   }
 
+  /** How many attempts its turns took, all together. */
+  long attempts() {
+    return events().stream()
+        .filter(event -> event.path("type").asText().startsWith("attempt-started."))
+        .count();
+  }
+
   /** Checks that what a client saw is the turn as it is journaled, each part of it once. */
   void assertSaw(StreamingClient client, int tokens) {
     JsonNode turn = api.json(api.get(client.turnPath()));

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.awaitility.core.ConditionTimeoutException;
 
 /**
  * A node as users start it, by the launcher, on a port that stays the same over restarts. It can be
@@ -77,16 +78,18 @@ final class NodeProcess implements AutoCloseable {
   }
 
   void awaitReady() {
-    await("a ready node; it said:\n" + output())
-        .atMost(START_TIMEOUT)
-        .pollInterval(Duration.ofMillis(200))
-        .until(
-            () -> {
-              assertThat(process.isAlive())
-                  .as("the node's process; it said:\n" + output())
-                  .isTrue();
-              return isReady();
-            });
+    try {
+      await("a ready node")
+          .atMost(START_TIMEOUT)
+          .pollInterval(Duration.ofMillis(200))
+          .until(
+              () -> {
+                assertThat(process.isAlive()).as("the node's process lives").isTrue();
+                return isReady();
+              });
+    } catch (ConditionTimeoutException | AssertionError e) {
+      throw new AssertionError("no ready node; it said:\n" + output(), e);
+    }
     children = process.descendants().toList();
   }
 

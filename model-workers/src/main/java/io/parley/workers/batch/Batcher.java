@@ -48,6 +48,7 @@ public final class Batcher {
   private final int contextLength;
   private final int worksMax;
   private final KvBlocks blocks;
+  private final PrefixCache cache;
   private final Scheduler scheduler;
   private final Sampler sampler;
   private final LogProbs logProbs;
@@ -76,8 +77,9 @@ public final class Batcher {
     contextLength = Math.min(model.contextLength(), contextLength(spec));
     worksMax = settings.slots() + settings.waitingMax();
     blocks = new KvBlocks(spec.blocks(), spec.blockSize());
-    scheduler =
-        new Scheduler(settings.slots(), budget, Math.min(budget, settings.prefillChunk()), blocks);
+    cache = new PrefixCache(settings.prefixCache(), blocks, model.id());
+    int prefillChunk = Math.min(budget, settings.prefillChunk());
+    scheduler = new Scheduler(settings.slots(), budget, prefillChunk, blocks, cache);
     sampler = new Sampler(spec.vocabularySize());
     logProbs = new LogProbs(spec.vocabularySize(), this::piece);
     tokenizer.endOfGeneration().forEach(endOfGeneration::set);
@@ -136,17 +138,21 @@ public final class Batcher {
   }
 
   /**
-   * One iteration.
+   * One iteration. Works whose queue deadline passed before they began fail with {@link
+   * FailureCode#QUEUE_TIMEOUT}.
    *
    * @return whether there is work left
    * @throws RuntimeException what the engine threw; no work can go on, see {@link #failAll}
    */
-  public boolean iterate() {
+  public boolean iterate(long nowEpochMillis) {
+    for (Sequence late : scheduler.late(nowEpochMillis)) {
+      fail(late, FailureCode.QUEUE_TIMEOUT, "no slot or KV memory was free in time");
+    }
     scheduler.admit().forEach(this::announce);
     Scheduler.Pass pass = scheduler.plan();
     if (pass.tokenCount() > 0) {
       FloatBuffer logits = engine.step(pass.input());
-      pass.done();
+      scheduler.done(pass);
       iterations++;
       List<Sequence> ends = pass.ends();
       for (int row = 0; row < ends.size(); row++) {
@@ -173,9 +179,11 @@ public final class Batcher {
         scheduler.runningCount(),
         scheduler.waitingCount(),
         blocks.freeCount(),
+        blocks.cachedCount(),
         blocks.total(),
         iterations,
-        scheduler.preemptions());
+        scheduler.preemptions(),
+        cache.foundTokens());
   }
 
   /** Draws a sequence's next token from its row and hands it out. */
@@ -199,6 +207,7 @@ public final class Batcher {
       token = new Token(id, sequence.text.push(id), logProb);
       sequence.append(id);
     } catch (BadLogitsException e) {
+      cache.forget(sequence);
       fail(sequence, FailureCode.ENGINE_FAILED, e.getMessage());
       return;
     }
@@ -219,8 +228,10 @@ public final class Batcher {
   private void announce(Sequence sequence) {
     if (!sequence.announced) {
       sequence.announced = true;
+      int cached = Math.min(sequence.computed, sequence.promptLength);
       PromptInfo info =
-          new PromptInfo(sequence.promptLength, 0, sequence.droppedMessages, model.id(), variant);
+          new PromptInfo(
+              sequence.promptLength, cached, sequence.droppedMessages, model.id(), variant);
       tell(sequence, listener -> listener.admitted(info));
     }
   }

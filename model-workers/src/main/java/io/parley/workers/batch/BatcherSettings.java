@@ -10,10 +10,16 @@ import com.typesafe.config.ConfigException;
  * @param maxBatchTokens input tokens of one forward pass
  * @param prefillChunk prompt tokens of one forward pass that also decodes
  * @param waitingMax works that wait for a slot beside those that run
+ * @param prefixCache whether sequences share KV blocks of what they have in common
  * @param promptThreads threads that render and tokenize prompts
  */
 public record BatcherSettings(
-    int slots, int maxBatchTokens, int prefillChunk, int waitingMax, int promptThreads) {
+    int slots,
+    int maxBatchTokens,
+    int prefillChunk,
+    boolean prefixCache,
+    int waitingMax,
+    int promptThreads) {
   private static final String SECTION = "parley.batcher.";
 
   public BatcherSettings {
@@ -43,6 +49,7 @@ public record BatcherSettings(
         number(config, "slots"),
         number(config, "max-batch-tokens"),
         number(config, "prefill-chunk"),
+        onOrOff(config, "prefix-cache"),
         number(config, "waiting-max"),
         number(config, "prompt-threads"));
   }
@@ -52,6 +59,14 @@ public record BatcherSettings(
       return config.getInt(SECTION + key);
     } catch (ConfigException e) {
       throw new IllegalArgumentException(SECTION + key + " is a whole number", e);
+    }
+  }
+
+  private static boolean onOrOff(Config config, String key) {
+    try {
+      return config.getBoolean(SECTION + key);
+    } catch (ConfigException e) {
+      throw new IllegalArgumentException(SECTION + key + " is on or off", e);
     }
   }
 

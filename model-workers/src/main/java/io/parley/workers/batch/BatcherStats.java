@@ -6,9 +6,18 @@ package io.parley.workers.batch;
  * @param running sequences in slots
  * @param waiting sequences without one
  * @param freeBlocks KV blocks that nobody holds
+ * @param cachedBlocks of these, the ones with a prefix that can be found
  * @param blocks KV blocks in all
  * @param iterations forward passes since the start
  * @param preemptions sequences that lost their blocks since the start
+ * @param cachedTokens tokens that were found in the prefix cache, and not computed, since the start
  */
 public record BatcherStats(
-    int running, int waiting, int freeBlocks, int blocks, long iterations, long preemptions) {}
+    int running,
+    int waiting,
+    int freeBlocks,
+    int cachedBlocks,
+    int blocks,
+    long iterations,
+    long preemptions,
+    long cachedTokens) {}

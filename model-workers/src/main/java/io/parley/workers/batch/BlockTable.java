@@ -22,6 +22,11 @@ final class BlockTable {
     blocks[size++] = block;
   }
 
+  /** Puts another block in the i-th place. */
+  void set(int i, int block) {
+    blocks[i] = block;
+  }
+
   void clear() {
     size = 0;
   }

@@ -1,32 +1,55 @@
 package io.parley.workers.batch;
 
 /**
- * The engine's KV blocks: who holds which. A block has as many references as sequences hold it, and
- * is free again when the last lets go; today each has one holder.
+ * The engine's KV blocks: who holds which, and what can be found in them. A block has as many
+ * references as sequences hold it. When the last lets go it is <em>empty</em>, or, if its content
+ * is in the {@link PrefixIndex}, <em>cached</em>: it can be held again for what is in it, until it
+ * is needed for something else.
  *
- * <p>The block freed last is given out first. Not thread-safe.
+ * <p>Empty blocks are given out before cached ones, the one emptied last first; of the cached ones
+ * the one that was let go longest ago. A table is let go from its end, so the end of a prefix is
+ * given up before its beginning, without which it could not be found. Not thread-safe.
  */
 final class KvBlocks {
   private final int blockSize;
+  private final PrefixIndex index;
   private final int[] references;
-  private final int[] free; // a stack
-  private int freeCount;
+  private final int[] empty; // a stack
+  private int emptyCount;
+  // the cached ones as a ring, in the order in which they were let go; its last place is the head
+  private final int[] next;
+  private final int[] previous;
+  private int cachedCount;
 
   KvBlocks(int blocks, int blockSize) {
     if (blocks < 1 || blockSize < 1) {
       throw new IllegalArgumentException("blocks and block size are at least 1");
     }
     this.blockSize = blockSize;
+    index = new PrefixIndex(blocks);
     references = new int[blocks];
-    free = new int[blocks];
-    while (freeCount < blocks) {
-      free[freeCount] = blocks - 1 - freeCount;
-      freeCount++;
+    empty = new int[blocks];
+    while (emptyCount < blocks) {
+      empty[emptyCount] = blocks - 1 - emptyCount;
+      emptyCount++;
     }
+    next = new int[blocks + 1];
+    previous = new int[blocks + 1];
+    next[blocks] = blocks;
+    previous[blocks] = blocks;
   }
 
+  int blockSize() {
+    return blockSize;
+  }
+
+  /** Blocks that nobody holds, the cached ones among them. */
   int freeCount() {
-    return freeCount;
+    return emptyCount + cachedCount;
+  }
+
+  int cachedCount() {
+    return cachedCount;
   }
 
   int total() {
@@ -45,23 +68,40 @@ final class KvBlocks {
    */
   boolean grow(BlockTable table, int positions) {
     int missing = blocksFor(positions) - table.size();
-    if (missing > freeCount) {
+    if (missing > freeCount()) {
       return false;
     }
     for (; missing > 0; missing--) {
-      int block = free[--freeCount];
+      int block = emptyCount > 0 ? empty[--emptyCount] : evict();
       references[block] = 1;
       table.add(block);
     }
     return true;
   }
 
-  /** One more sequence holds the block. */
-  void retain(int block) {
-    if (references[block] == 0) {
-      throw new IllegalStateException("block " + block + " is free");
+  /**
+   * Holds the block that has this content.
+   *
+   * @return it, or -1 when there is none
+   */
+  int hold(PrefixHash hash, int[] tokens, int from) {
+    int block = index.find(hash, tokens, from);
+    if (block >= 0 && references[block]++ == 0) {
+      unlink(block);
     }
-    references[block]++;
+    return block;
+  }
+
+  /** Lets a block, which somebody holds, be found by its content, unless another one has it. */
+  void publish(int block, PrefixHash hash, int[] tokens, int from) {
+    checkHeld(block);
+    index.put(block, hash, tokens, from, from + blockSize);
+  }
+
+  /** The block, which somebody holds, is not found any more. */
+  void forget(int block) {
+    checkHeld(block);
+    index.remove(block);
   }
 
   /** Lets go of all blocks of the table and empties it. */
@@ -78,11 +118,43 @@ final class KvBlocks {
    * @throws IllegalStateException when nobody holds it
    */
   void release(int block) {
-    if (references[block] == 0) {
-      throw new IllegalStateException("block " + block + " is free already");
+    checkHeld(block);
+    if (--references[block] > 0) {
+      return;
     }
-    if (--references[block] == 0) {
-      free[freeCount++] = block;
+    if (index.contains(block)) {
+      link(block);
+    } else {
+      empty[emptyCount++] = block;
+    }
+  }
+
+  private int evict() {
+    int block = next[total()];
+    unlink(block);
+    index.remove(block);
+    return block;
+  }
+
+  private void link(int block) {
+    int head = total();
+    int last = previous[head];
+    next[last] = block;
+    previous[block] = last;
+    next[block] = head;
+    previous[head] = block;
+    cachedCount++;
+  }
+
+  private void unlink(int block) {
+    next[previous[block]] = next[block];
+    previous[next[block]] = previous[block];
+    cachedCount--;
+  }
+
+  private void checkHeld(int block) {
+    if (references[block] == 0) {
+      throw new IllegalStateException("nobody holds block " + block);
     }
   }
 }

@@ -14,11 +14,13 @@ import java.util.TreeMap;
  *   <li>Waiting sequences get a slot in order of arrival, interactive before bulk; but after
  *       {@value #BULK_EVERY} interactive ones in a row a waiting bulk one is next. The first in
  *       line waits for its blocks, and nobody overtakes it.
- *   <li>A sequence enters with blocks for all its tokens, when each running one could still get
- *       another block. It takes one more whenever its last is full.
- *   <li>No block left: the youngest bulk sequence, else the youngest, gives all of its blocks back
- *       and waits to be computed again. The oldest one is never preempted by others, so it ends.
- *       Preempted {@value #PREEMPTIONS_MAX} times, a bulk sequence counts as interactive.
+ *   <li>A sequence enters with blocks for all its tokens, those that the prefix cache has and new
+ *       ones, when each running one could still get another block. It takes one more whenever its
+ *       last is full.
+ *   <li>No block left: the youngest bulk sequence, else the youngest, lets go of all of its blocks
+ *       and waits to be computed again, as far as nobody needed the blocks meanwhile. The oldest
+ *       one is never preempted by others, so it ends. Preempted {@value #PREEMPTIONS_MAX} times, a
+ *       bulk sequence counts as interactive.
  *   <li>A pass holds one token of each decoding sequence and then prefill, up to the token budget
  *       and, where something decodes, the prefill chunk: interactive first, then by age; who was
  *       passed over {@value #PASSED_OVER_MAX} times comes first.
@@ -38,22 +40,53 @@ final class Scheduler {
   private final int budget;
   private final int prefillChunk;
   private final KvBlocks blocks;
+  private final PrefixCache cache;
   // all by arrival
   private final NavigableMap<Long, Sequence> running = new TreeMap<>();
   private final NavigableMap<Long, Sequence> waitingUrgent = new TreeMap<>();
   private final NavigableMap<Long, Sequence> waitingBulk = new TreeMap<>();
+  // no waiting sequence is late before; may be too early, never too late
+  private long earliestDeadlineMillis = Long.MAX_VALUE;
   private int urgentInARow;
   private long preemptions;
 
-  Scheduler(int slots, int budget, int prefillChunk, KvBlocks blocks) {
+  Scheduler(int slots, int budget, int prefillChunk, KvBlocks blocks, PrefixCache cache) {
     this.slots = slots;
     this.budget = budget;
     this.prefillChunk = prefillChunk;
     this.blocks = blocks;
+    this.cache = cache;
   }
 
   void add(Sequence sequence) {
     waiting(sequence).put(sequence.arrival, sequence);
+    if (!sequence.announced) {
+      earliestDeadlineMillis =
+          Math.min(earliestDeadlineMillis, sequence.work.queueDeadlineEpochMillis());
+    }
+  }
+
+  /** Sequences that did not begin before their queue deadline. */
+  List<Sequence> late(long nowEpochMillis) {
+    if (nowEpochMillis < earliestDeadlineMillis) {
+      return List.of();
+    }
+    earliestDeadlineMillis = Long.MAX_VALUE;
+    List<Sequence> late = new ArrayList<>();
+    for (NavigableMap<Long, Sequence> queue : List.of(waitingUrgent, waitingBulk)) {
+      for (Sequence sequence : queue.values()) {
+        long deadline = sequence.work.queueDeadlineEpochMillis();
+        if (sequence.announced) {
+          continue; // it began, and was preempted
+        }
+        if (deadline <= nowEpochMillis) {
+          late.add(sequence);
+        } else {
+          earliestDeadlineMillis = Math.min(earliestDeadlineMillis, deadline);
+        }
+      }
+    }
+    return late;
   }
 
   /** Forgets a sequence, wherever it is, and frees its blocks. */
@@ -87,13 +120,17 @@ final class Scheduler {
         break;
       }
       Sequence next = queue.firstEntry().getValue();
-      int needed = blocks.blocksFor(next.length()) + running.size();
+      cache.takeFound(next);
+      int found = next.blocks.size();
+      int needed = blocks.blocksFor(next.length()) - found + running.size();
       if (!running.isEmpty() && needed > blocks.freeCount()) {
+        blocks.release(next.blocks);
         break;
       }
       if (!blocks.grow(next.blocks, next.length())) {
         throw new IllegalStateException("a sequence is longer than the KV memory");
       }
+      cache.entered(next, found);
       queue.pollFirstEntry();
       running.put(next.arrival, next);
       urgentInARow = bulk || waitingBulk.isEmpty() ? 0 : urgentInARow + 1;
@@ -117,6 +154,7 @@ final class Scheduler {
     prefills.sort(PREFILL_ORDER);
     int left = pass.tokenCount() == 0 ? budget : Math.min(prefillChunk, budget - pass.tokenCount());
     for (Sequence sequence : prefills) {
+      cache.skipFound(sequence);
       int count = Math.min(left, sequence.length() - sequence.computed);
       if (count > 0) {
         pass.add(sequence, count);
@@ -127,6 +165,16 @@ final class Scheduler {
       }
     }
     return pass;
+  }
+
+  /** The engine has computed the pass. */
+  void done(Pass pass) {
+    for (int s = 0; s < pass.sequences.size(); s++) {
+      Sequence sequence = pass.sequences.get(s);
+      int from = sequence.computed;
+      sequence.computed += pass.counts.get(s);
+      cache.publish(sequence, from);
+    }
   }
 
   private void growOrPreempt() {
@@ -212,13 +260,6 @@ final class Scheduler {
         }
       }
       return new StepInput(tokens, positions, owners, tables, rows);
-    }
-
-    /** The engine has computed the pass. */
-    void done() {
-      for (int s = 0; s < sequences.size(); s++) {
-        sequences.get(s).computed += counts.get(s);
-      }
     }
   }
 }

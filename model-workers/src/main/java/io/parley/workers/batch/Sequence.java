@@ -6,7 +6,9 @@ import io.parley.routing.protocol.Work;
 import io.parley.workers.replica.Replica;
 import io.parley.workers.sampling.TokenCounts;
 import io.parley.workers.text.AnswerText;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * One work in the batcher: its tokens so far (prompt, then answer) and how many of them the engine
@@ -25,6 +27,9 @@ final class Sequence {
   final AnswerText text;
   final TokenCounts counts; // null where the parameters have no penalty
   final BlockTable blocks = new BlockTable();
+
+  /** The prefix cache's: the tenant's root, then one for each full block, as far as needed. */
+  final List<PrefixHash> hashes = new ArrayList<>();
 
   /** Tokens whose keys and values are in the blocks. */
   int computed;
@@ -76,6 +81,11 @@ final class Sequence {
 
   int token(int position) {
     return tokens[position];
+  }
+
+  /** All tokens; not to be changed, and valid up to {@link #length}. */
+  int[] tokens() {
+    return tokens;
   }
 
   /** Tokens of the answer so far, the prefix included. */

@@ -9,7 +9,8 @@ import java.util.Optional;
  * The engine's part of the configuration, {@code parley.engine}; reference.conf documents the keys.
  *
  * @param cacheFolder natives and imported models
- * @param arithmetic empty: by what the CPU can do
+ * @param kernels Parley's own operations, or none
+ * @param arithmetic of the graph without kernels; empty: by what the CPU can do
  * @param threads cores that one step uses; 0: all of the machine
  * @param kvMemoryBytes for keys and values, when {@code kvBlocks} is 0
  * @param kvBlocks number of KV blocks; 0: as many as fit {@code kvMemoryBytes}
@@ -17,6 +18,7 @@ import java.util.Optional;
  */
 public record EngineSettings(
     Path cacheFolder,
+    Kernels kernels,
     Optional<Arithmetic> arithmetic,
     int threads,
     long kvMemoryBytes,
@@ -55,11 +57,19 @@ public record EngineSettings(
     String cache = config.getString("cache-folder");
     return new EngineSettings(
         cache.isEmpty() ? defaultCacheFolder() : Path.of(cache),
+        Kernels.of(config.getString("kernels")),
         arithmetic(config.getString("arithmetic")),
         config.getInt("threads"),
         config.getBytes("kv-memory"),
         config.getInt("kv-blocks"),
         config.getInt("max-batch-tokens"));
+  }
+
+  /** The cores that one step uses. */
+  public int cores() {
+    return threads == 0
+        ? Math.min(Runtime.getRuntime().availableProcessors(), THREADS_MAX)
+        : threads;
   }
 
   /** {@code $XDG_CACHE_HOME/parley}, by default {@code ~/.cache/parley}. */
@@ -81,7 +91,7 @@ public record EngineSettings(
     };
   }
 
-  private static IllegalArgumentException bad(String key, Object value, String allowed) {
+  static IllegalArgumentException bad(String key, Object value, String allowed) {
     return new IllegalArgumentException(PATH + key + " is " + value + "; it allows " + allowed);
   }
 }

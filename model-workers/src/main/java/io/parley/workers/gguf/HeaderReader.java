@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Reads the parts of a GGUF header in order. Each length is checked against what is left of the
- * file before memory is taken for it, so a corrupt file costs no more memory than its own size.
+ * Reads the parts of a GGUF header in order. Before memory is taken for anything, its length is
+ * checked against what is left of the file, and its size in memory (a byte of an array becomes a
+ * long, a text an object) against what all of the header may take.
  */
 final class HeaderReader {
   private static final int BUFFER_BYTES = 1 << 16;
@@ -20,6 +21,12 @@ final class HeaderReader {
   /** Far above any real header (vocabularies are some ten megabytes). */
   private static final long HEADER_BYTES_MAX = 1L << 29;
 
+  /** Real headers take some hundred megabytes at most, of large vocabularies and their merges. */
+  private static final long DECODED_BYTES_MAX = 1L << 28;
+
+  /** An object, its array and its place in a list. */
+  private static final int STRING_OVERHEAD_BYTES = 64;
+
   private static final int ARRAY = 9;
   private static final int STRING = 8;
 
@@ -28,6 +35,7 @@ final class HeaderReader {
   private final ByteBuffer buffer =
       ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN).limit(0);
   private long bufferStart;
+  private long decodedBytes;
 
   /** What is being read, for messages. */
   private String where = "the header";
@@ -75,8 +83,17 @@ final class HeaderReader {
     return (int) count;
   }
 
+  private void take(long bytes) {
+    decodedBytes += bytes;
+    if (decodedBytes > DECODED_BYTES_MAX) {
+      throw new GgufException(
+          "the header takes more than " + (DECODED_BYTES_MAX >> 20) + " MiB of memory");
+    }
+  }
+
   String string() {
     int length = count(STRING_BYTES_MAX, 1);
+    take(STRING_OVERHEAD_BYTES + 2L * length);
     byte[] bytes = new byte[length];
     int done = 0;
     while (done < length) {
@@ -109,6 +126,7 @@ final class HeaderReader {
       throw new GgufException(where + " is an array of arrays, which no supported model has");
     }
     int count = count(ARRAY_ELEMENTS_MAX, width(type));
+    take((long) Long.BYTES * count);
     switch (type) {
       case 6, 12 -> {
         float[] numbers = new float[count];

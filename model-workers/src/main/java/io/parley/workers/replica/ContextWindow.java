@@ -9,7 +9,8 @@ import java.util.function.Function;
 
 /**
  * Fits a conversation into a model's context. A pure function: the same input gives the same prompt
- * on every attempt, which the resumption of an interrupted answer relies on.
+ * on every attempt (what a template takes for now is the turn's), which the resumption of an
+ * interrupted answer relies on.
  *
  * <p>{@link ContextPolicy#DROP_OLDEST} leaves out the oldest turns (a user message with what
  * follows up to the next user message) until the prompt and {@code min(maxTokens, context / 4)}

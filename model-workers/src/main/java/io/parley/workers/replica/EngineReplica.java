@@ -14,6 +14,8 @@ import io.parley.workers.engine.Engine;
 import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.Tokenizer;
+import java.time.Clock;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -26,7 +28,6 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,8 +36,8 @@ import org.slf4j.LoggerFactory;
  * sleeps otherwise; a few others render and tokenize prompts, so that no iteration waits for text.
  *
  * <p>When the engine throws, every work fails with {@link FailureCode#ENGINE_FAILED}, the engine is
- * closed, {@code onBroken} is told once, and the replica is of no more use. All works at once, in
- * whatever stage, are at most slots + waiting-max.
+ * closed, and the replica is broken. All works at once, in whatever stage, are at most slots +
+ * waiting-max.
  */
 public final class EngineReplica implements Replica {
   private static final Logger log = LoggerFactory.getLogger(EngineReplica.class);
@@ -50,7 +51,7 @@ public final class EngineReplica implements Replica {
   private final Tokenizer tokenizer;
   private final ChatTemplate template;
   private final BatcherSettings settings;
-  private final Consumer<Throwable> onBroken;
+  private final Clock clock;
   private final String variant;
 
   /** Works whose last event is still to come; who removes one from here may tell it. */
@@ -67,11 +68,21 @@ public final class EngineReplica implements Replica {
   private final Batcher batcher;
   private volatile BatcherStats stats;
 
+  /** A replica by the system's clock. */
+  public EngineReplica(
+      ModelInfo model,
+      Engine engine,
+      Tokenizer tokenizer,
+      ChatTemplate template,
+      BatcherSettings settings) {
+    this(model, engine, tokenizer, template, settings, Clock.systemUTC());
+  }
+
   /**
    * Starts the threads. The engine and its closing belong to the replica from now on.
    *
    * @param model its context length is lowered to what the engine can hold
-   * @param onBroken called from the engine thread, must not block
+   * @param clock for the works' queue deadlines
    * @throws IllegalArgumentException when the settings do not fit the engine
    */
   public EngineReplica(
@@ -80,7 +91,7 @@ public final class EngineReplica implements Replica {
       Tokenizer tokenizer,
       ChatTemplate template,
       BatcherSettings settings,
-      Consumer<Throwable> onBroken) {
+      Clock clock) {
     int context = Math.min(model.contextLength(), Batcher.contextLength(engine.spec()));
     this.model =
         new ModelInfo(
@@ -89,7 +100,7 @@ public final class EngineReplica implements Replica {
     this.tokenizer = tokenizer;
     this.template = template;
     this.settings = settings;
-    this.onBroken = onBroken;
+    this.clock = clock;
     variant = engine.spec().variant();
     batcher = new Batcher(engine, tokenizer, this.model, settings);
     stats = batcher.stats();
@@ -131,18 +142,21 @@ public final class EngineReplica implements Replica {
   }
 
   /**
-   * {@inheritDoc} A work that the replica has no room for, or that comes after its end, fails at
-   * once in the caller's thread.
+   * {@inheritDoc} A work that comes after the replica's end fails at once in the caller's thread.
    *
    * @throws IllegalStateException when a work with this id is running already
    */
   @Override
-  public void start(Work work, Listener listener) {
-    Running running = new Running(work, listener);
-    if (!permits.tryAcquire()) {
-      listener.failed(FailureCode.ENGINE_FAILED, "the replica holds as many works as it may");
-      return;
+  public boolean start(Work work, Listener listener) {
+    Ending ended = ending.get();
+    if (ended != null) {
+      listener.failed(ended.code(), ended.message());
+      return true;
     }
+    if (!permits.tryAcquire()) {
+      return false;
+    }
+    Running running = new Running(work, listener);
     if (works.putIfAbsent(work.id(), running) != null) {
       permits.release();
       throw new IllegalStateException(work.id() + " is running already");
@@ -155,6 +169,13 @@ public final class EngineReplica implements Replica {
     if (ending.get() != null) {
       running.failWith(ending.get());
     }
+    return true;
+  }
+
+  @Override
+  public boolean isBroken() {
+    Ending ended = ending.get();
+    return ended != null && ended.code() == FailureCode.ENGINE_FAILED;
   }
 
   @Override
@@ -191,11 +212,12 @@ public final class EngineReplica implements Replica {
     Work work = running.work;
     Runnable next = running::leave;
     if (running.live()) {
+      Instant now = Instant.ofEpochMilli(work.startedAtEpochMillis());
       try {
         ContextWindow.Result result =
             ContextWindow.fit(
                 work.messages(),
-                messages -> template.encode(messages, tokenizer),
+                messages -> template.encode(messages, now, tokenizer),
                 model.contextLength(),
                 work.sampling().maxTokens(),
                 work.contextPolicy());
@@ -212,7 +234,7 @@ public final class EngineReplica implements Replica {
       } catch (RuntimeException e) {
         // without the exception's message, which may quote the prompt
         log.error("the prompt of {} could not be made: {}", work.id(), e.getClass().getName());
-        next = () -> running.failed(FailureCode.ENGINE_FAILED, "the prompt could not be made");
+        next = () -> running.failed(FailureCode.PROMPT_FAILED, "the prompt could not be made");
       }
     }
     inbox.offer(next);
@@ -228,7 +250,7 @@ public final class EngineReplica implements Replica {
       batcher.admit(running.work, fitted.prompt(), fitted.droppedMessages(), running);
     } catch (IllegalArgumentException e) { // the work's fault, not the engine's
       log.error("{} could not be admitted", running.work.id(), e);
-      running.failed(FailureCode.ENGINE_FAILED, e.getMessage());
+      running.failed(FailureCode.PROMPT_FAILED, e.getMessage());
     }
   }
 
@@ -240,14 +262,12 @@ public final class EngineReplica implements Replica {
         for (; command != null; command = inbox.poll()) {
           command.run();
         }
-        work = batcher.iterate();
+        work = batcher.iterate(clock.millis());
         stats = batcher.stats();
       }
     } catch (Throwable e) { // errors too: whatever it was, nobody may wait for this thread
       log.error("the engine of {} failed", model.id(), e);
-      if (ending.compareAndSet(null, new Ending(FailureCode.ENGINE_FAILED, "the engine failed"))) {
-        onBroken.accept(e);
-      }
+      ending.compareAndSet(null, new Ending(FailureCode.ENGINE_FAILED, "the engine failed"));
     } finally {
       prompts.shutdownNow();
       List.copyOf(works.values()).forEach(running -> running.failWith(ending.get()));

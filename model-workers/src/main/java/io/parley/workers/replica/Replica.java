@@ -24,13 +24,22 @@ public interface Replica extends AutoCloseable {
   /**
    * Runs a work until it finishes, fails or is cancelled. The listener is called from the replica's
    * own threads, in order, and must not block.
+   *
+   * @return false when there is no room for it just now and its listener is not called: cancelled
+   *     works leave with the next iteration only, so ask again after a little while
    */
-  void start(Work work, Listener listener);
+  boolean start(Work work, Listener listener);
 
   /**
    * Stops a work at the next iteration; its listener is not called any more. Unknown ids are fine.
    */
   void cancel(AttemptId id);
+
+  /**
+   * Whether the replica is of no more use: every work failed, and no other will run. The failure of
+   * a work alone says nothing of the kind.
+   */
+  boolean isBroken();
 
   @Override
   void close();

@@ -16,7 +16,9 @@ public final class LogProbs {
   private static final double LEAST = -9999;
 
   private final float[] row;
-  private final double[] blockSums;
+  private final FloatBuffer rowBuffer;
+  private final ArgMax argMax;
+  private final Weights weights;
   private final TopTokens top;
   private final IntFunction<String> pieces;
 
@@ -27,7 +29,9 @@ public final class LogProbs {
    */
   public LogProbs(int vocabularySize, IntFunction<String> pieces) {
     row = new float[vocabularySize];
-    blockSums = new double[(vocabularySize + 63) / 64];
+    rowBuffer = FloatBuffer.wrap(row);
+    argMax = new ArgMax(vocabularySize);
+    weights = new Weights(vocabularySize);
     top = new TopTokens(vocabularySize);
     this.pieces = pieces;
   }
@@ -40,9 +44,10 @@ public final class LogProbs {
    */
   public TokenLogProb of(FloatBuffer logits, int rowIndex, int tokenId, int alternatives)
       throws BadLogitsException {
-    logits.get(rowIndex * row.length, row, 0, row.length);
-    double max = row[Sampler.likeliest(row)];
-    double logTotal = StrictMath.log(Sampler.total(row, max, 1, blockSums));
+    logits.get(rowIndex * row.length, row);
+    double max = row[argMax.of(rowBuffer, 0)];
+    weights.compute(row, max, 1);
+    double logTotal = StrictMath.log(weights.total());
     List<Alternative> likeliest = new ArrayList<>(alternatives);
     if (alternatives > 0) {
       top.selectTop(row, alternatives);

@@ -3,9 +3,10 @@ package io.parley.workers.sampling;
 import java.util.Arrays;
 
 /**
- * The likeliest tokens of a row, without sorting it. A token is a key of 64 bits, the logit's order
- * above the id's complement: the greater key is the likelier token, and of equal logits the lower
- * id.
+ * The likeliest tokens of a row, likeliest first, without sorting the row. Not thread-safe.
+ *
+ * <p>A token is a key of 64 bits, the logit's order above the id's complement: the greater key is
+ * the likelier token, and of equal logits the lower id.
  */
 final class TopTokens {
   private final long[] keys;
@@ -19,17 +20,17 @@ final class TopTokens {
     return size;
   }
 
-  /** After {@link #selectTop} or {@link #popLikeliest}: the i-th likeliest token's id. */
+  /** The i-th likeliest token. */
   int id(int i) {
-    return idOf(keys[keys.length - 1 - i]);
+    return idOf(keys[size - 1 - i]);
   }
 
   /** The logit of {@link #id}. */
   float logit(int i) {
-    return logitOf(keys[keys.length - 1 - i]);
+    return logitOf(keys[size - 1 - i]);
   }
 
-  /** Selects the k likeliest tokens, likeliest first; one pass over the row with a heap of k. */
+  /** Selects the k likeliest tokens; one pass over the row with a heap of k. */
   void selectTop(float[] logits, int k) {
     size = Math.min(k, logits.length);
     for (int i = 0; i < size; i++) {
@@ -47,40 +48,19 @@ final class TopTokens {
       }
     }
     Arrays.sort(keys, 0, size);
-    System.arraycopy(keys, 0, keys, keys.length - size, size);
   }
 
-  /** Begins a pop of likeliest tokens among those with at least this logit. */
-  int collect(float[] logits, double atLeast) {
-    int n = 0;
-    for (int i = 0; i < logits.length; i++) {
-      if (logits[i] >= atLeast) {
-        keys[n++] = key(logits[i], i);
-      }
-    }
+  void clear() {
     size = 0;
-    for (int i = n / 2 - 1; i >= 0; i--) {
-      siftGreatest(i, n);
-    }
-    return n;
   }
 
-  /**
-   * Moves the likeliest of the {@code remaining} collected tokens to the selected ones and gives
-   * its logit. Heap and selection share the array: the selection grows down from its end.
-   */
-  float popLikeliest(int remaining) {
-    long greatest = keys[0];
-    keys[0] = keys[remaining - 1];
-    siftGreatest(0, remaining - 1);
-    keys[keys.length - 1 - size] = greatest;
-    size++;
-    return logitOf(greatest);
+  /** One more, in any order until {@link #sort}. */
+  void add(int id, float logit) {
+    keys[size++] = key(logit, id);
   }
 
-  /** Forgets all but the n likeliest of the selected tokens. */
-  void truncate(int n) {
-    size = n;
+  void sort() {
+    Arrays.sort(keys, 0, size);
   }
 
   private void siftLeast(int start) {
@@ -91,25 +71,6 @@ final class TopTokens {
         child++;
       }
       if (keys[child] >= key) {
-        break;
-      }
-      keys[at] = keys[child];
-      at = child;
-    }
-    keys[at] = key;
-  }
-
-  private void siftGreatest(int start, int count) {
-    if (start >= count) {
-      return;
-    }
-    long key = keys[start];
-    int at = start;
-    for (int child = 2 * at + 1; child < count; child = 2 * at + 1) {
-      if (child + 1 < count && keys[child + 1] > keys[child]) {
-        child++;
-      }
-      if (keys[child] <= key) {
         break;
       }
       keys[at] = keys[child];

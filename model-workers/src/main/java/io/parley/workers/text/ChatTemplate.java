@@ -1,6 +1,7 @@
 package io.parley.workers.text;
 
 import io.parley.routing.protocol.Message;
+import java.time.Instant;
 import java.util.List;
 
 /** Renders a conversation into the prompt that the model was trained on. Thread-safe. */
@@ -9,7 +10,8 @@ public interface ChatTemplate {
    * Renders and encodes. The template's own markers become special tokens; the messages' contents
    * never do, whatever they contain.
    *
+   * @param now for templates that name today's date
    * @throws ChatTemplateException when the template refuses the messages
    */
-  int[] encode(List<Message> messages, Tokenizer tokenizer);
+  int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer);
 }

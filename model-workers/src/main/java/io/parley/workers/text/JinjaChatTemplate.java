@@ -5,7 +5,7 @@ import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufMetadata;
 import java.math.BigInteger;
 import java.security.SecureRandom;
-import java.time.Clock;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,12 +35,10 @@ public final class JinjaChatTemplate implements ChatTemplate {
    * A template.
    *
    * @param begin the token that every prompt begins with, added where the template does not
-   * @param clock for templates that name today's date
    */
-  JinjaChatTemplate(
-      String template, String bosToken, String eosToken, OptionalInt begin, Clock clock) {
+  JinjaChatTemplate(String template, String bosToken, String eosToken, OptionalInt begin) {
     this.renderer =
-        new TemplateRenderer(template, Map.of("bos_token", bosToken, "eos_token", eosToken), clock);
+        new TemplateRenderer(template, Map.of("bos_token", bosToken, "eos_token", eosToken));
     this.begin = begin;
   }
 
@@ -72,13 +70,12 @@ public final class JinjaChatTemplate implements ChatTemplate {
         template,
         metadata.has(bosKey) ? vocabulary.text(vocabulary.tokenOf(metadata, bosKey)) : "",
         metadata.has(eosKey) ? vocabulary.text(vocabulary.tokenOf(metadata, eosKey)) : "",
-        addBegin ? OptionalInt.of(vocabulary.tokenOf(metadata, bosKey)) : OptionalInt.empty(),
-        Clock.systemUTC());
+        addBegin ? OptionalInt.of(vocabulary.tokenOf(metadata, bosKey)) : OptionalInt.empty());
   }
 
   @Override
-  public int[] encode(List<Message> messages, Tokenizer tokenizer) {
-    int[] ids = tokenizer.encode(parts(messages, tokenizer.specialTexts()));
+  public int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer) {
+    int[] ids = tokenizer.encode(parts(messages, now, tokenizer.specialTexts()));
     if (begin.isEmpty() || (ids.length > 0 && ids[0] == begin.getAsInt())) {
       return ids;
     }
@@ -89,9 +86,9 @@ public final class JinjaChatTemplate implements ChatTemplate {
   }
 
   /** The prompt, cut into what the template wrote and what the messages said. */
-  List<PromptPart> parts(List<Message> messages, Set<String> specialTexts) {
-    String prompt = render(messages, UnaryOperator.identity());
-    List<PromptPart> parts = byMarkers(messages);
+  List<PromptPart> parts(List<Message> messages, Instant now, Set<String> specialTexts) {
+    String prompt = render(messages, now, UnaryOperator.identity());
+    List<PromptPart> parts = byMarkers(messages, now);
     if (parts != null && text(parts).equals(prompt)) {
       return parts;
     }
@@ -99,7 +96,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
         messages.stream().noneMatch(m -> specialTexts.stream().anyMatch(m.content()::contains));
     return harmless
         ? List.of(new PromptPart(prompt, true))
-        : withSpecialTextsMarked(messages, specialTexts);
+        : withSpecialTextsMarked(messages, now, specialTexts);
   }
 
   private static String text(List<PromptPart> parts) {
@@ -108,7 +105,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
     return text.toString();
   }
 
-  private String render(List<Message> messages, UnaryOperator<String> content) {
+  private String render(List<Message> messages, Instant now, UnaryOperator<String> content) {
     List<Map<String, Object>> bindings = new ArrayList<>();
     for (Message message : messages) {
       Map<String, Object> binding = new LinkedHashMap<>();
@@ -116,7 +113,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
       binding.put("content", content.apply(message.content()));
       bindings.add(binding);
     }
-    return renderer.render(bindings);
+    return renderer.render(bindings, now);
   }
 
   /** A text that nobody can have guessed, so that no content has it in it. */
@@ -125,7 +122,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
   }
 
   /** The rendering with markers, contents put in their places; null when a marker fails. */
-  private List<PromptPart> byMarkers(List<Message> messages) {
+  private List<PromptPart> byMarkers(List<Message> messages, Instant now) {
     String secret = marker();
     List<String> contents = new ArrayList<>();
     String rendered;
@@ -133,6 +130,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
       rendered =
           render(
               messages,
+              now,
               content -> {
                 contents.add(content);
                 return PAD + secret + (contents.size() - 1) + "\ue002" + PAD;
@@ -161,7 +159,8 @@ public final class JinjaChatTemplate implements ChatTemplate {
   }
 
   /** The rendering in which only special tokens inside the contents are marked. */
-  private List<PromptPart> withSpecialTextsMarked(List<Message> messages, Set<String> texts) {
+  private List<PromptPart> withSpecialTextsMarked(
+      List<Message> messages, Instant now, Set<String> texts) {
     Map<String, String> byMarker = new LinkedHashMap<>();
     // the longest first: a special text may be part of another
     texts.stream()
@@ -171,6 +170,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
     String rendered =
         render(
             messages,
+            now,
             content -> {
               String marked = content;
               for (Map.Entry<String, String> entry : byMarker.entrySet()) {

@@ -4,37 +4,83 @@ import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
+import com.hubspot.jinjava.el.JinjavaProcessors;
+import com.hubspot.jinjava.interpret.Context.Library;
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
+import com.hubspot.jinjava.lib.filter.Filter;
+import com.hubspot.jinjava.lib.filter.FilterLibrary;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
-import java.time.Clock;
+import com.hubspot.jinjava.lib.fn.FunctionLibrary;
+import com.hubspot.jinjava.loader.ResourceNotFoundException;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import jinjava.javax.el.CompositeELResolver;
 
 /**
- * Renders a chat template with Jinjava, set up to behave as the Hugging Face library does. Bounded
- * in output and time: a template that runs away is not rendered again. Thread-safe.
+ * Renders a chat template with Jinjava, set up to behave as the Hugging Face library does. A
+ * template comes with a model file from anywhere, so it gets a {@link RenderBudget}, no file and no
+ * resource, and of Jinjava's filters and functions only those that such templates use. Thread-safe.
  */
 final class TemplateRenderer {
-  private static final long RENDER_SECONDS_MAX = 20;
-  private static final long OUTPUT_CHARS_MAX = 64L << 20;
-  private static final int LIST_MAX = 100_000;
+  static final int LIST_MAX = 100_000;
+
+  /** Others (format, center, indent, fromyaml, ...) give what no look at the budget bounds. */
+  private static final Set<String> FILTERS =
+      Set.of(
+          "abs",
+          "capitalize",
+          "count",
+          "d",
+          "default",
+          "dictsort",
+          "e",
+          "escape",
+          "first",
+          "float",
+          "int",
+          "join",
+          "last",
+          "length",
+          "list",
+          "lower",
+          "map",
+          "reject",
+          "rejectattr",
+          "replace",
+          "reverse",
+          "round",
+          "safe",
+          "select",
+          "selectattr",
+          "sort",
+          "string",
+          "sum",
+          "title",
+          "tojson",
+          "trim",
+          "unique",
+          "upper");
+
+  private static final Set<String> FUNCTIONS = Set.of(":namespace", ":range");
 
   /** What the template asked to raise, in the thread that renders. */
   private static final ThreadLocal<String> RAISED = new ThreadLocal<>();
 
-  private static final ThreadLocal<Clock> CLOCK = new ThreadLocal<>();
+  private static final ThreadLocal<Instant> NOW = new ThreadLocal<>();
 
   private static final Pattern NAMESPACE = Pattern.compile("namespace\\([^()]{0,2000}\\)");
   private static final Pattern ARITHMETIC =
@@ -56,19 +102,16 @@ final class TemplateRenderer {
 
   private final String template;
   private final Map<String, Object> constants;
-  private final Clock clock;
   private final Jinjava jinjava;
-  private volatile boolean ranAway;
 
   /**
    * A renderer.
    *
    * @param constants what the template finds besides the messages
    */
-  TemplateRenderer(String template, Map<String, Object> constants, Clock clock) {
+  TemplateRenderer(String template, Map<String, Object> constants) {
     this.template = adapted(template);
     this.constants = constants;
-    this.clock = clock;
     CompositeELResolver resolver = new CompositeELResolver();
     resolver.add(new PythonMethods());
     resolver.add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
@@ -83,13 +126,32 @@ final class TemplateRenderer {
                 // what a message says is never a template
                 .withNestedInterpretationEnabled(false)
                 .withElResolver(resolver)
-                .withMaxOutputSize(OUTPUT_CHARS_MAX)
-                .withMaxStringLength(OUTPUT_CHARS_MAX)
+                .withProcessors(
+                    JinjavaProcessors.newBuilder()
+                        .withNodePreProcessor((node, interpreter) -> RenderBudget.step())
+                        .build())
+                .withDisabled(
+                    Map.of(
+                        Library.FILTER,
+                        others(
+                            FILTERS, new FilterLibrary(true, Set.of()).entries(), Filter::getName),
+                        Library.FUNCTION,
+                        others(
+                            FUNCTIONS,
+                            new FunctionLibrary(true, Set.of()).entries(),
+                            ELFunctionDefinition::getName)))
+                .withMaxOutputSize(RenderBudget.TEXT_CHARS_MAX)
+                .withMaxStringLength(RenderBudget.TEXT_CHARS_MAX)
                 .withMaxListSize(LIST_MAX)
                 .withMaxMapSize(LIST_MAX)
                 .withMaxRenderDepth(20)
                 .withMaxMacroRecursionDepth(20)
                 .build());
+    jinjava.setResourceLocator(
+        (name, charset, interpreter) -> {
+          throw new ResourceNotFoundException("a chat template reads no other");
+        });
+    jinjava.registerFilter(new BoundedReplace());
     jinjava
         .getGlobalContext()
         .registerFunction(
@@ -100,6 +162,14 @@ final class TemplateRenderer {
         .registerFunction(
             new ELFunctionDefinition(
                 "", "strftime_now", TemplateRenderer.class, "strftimeNow", String.class));
+  }
+
+  private static <T> Set<String> others(
+      Set<String> allowed, Collection<T> all, Function<T, String> name) {
+    return all.stream()
+        .map(name)
+        .filter(one -> !allowed.contains(one))
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   /** The template without the last line's end, and without what Jinjava reads in another way. */
@@ -119,50 +189,29 @@ final class TemplateRenderer {
   }
 
   /**
-   * Renders with an assistant's turn begun at the end.
+   * Renders with an assistant's turn begun at the end, in the caller's thread.
    *
+   * @param now what the template takes for now, in UTC
    * @throws ChatTemplateException when the template refuses the messages, fails or runs away
    */
-  String render(List<Map<String, Object>> messages) {
-    if (ranAway) {
-      throw new ChatTemplateException("the chat template ran away and is not used any more");
-    }
-    FutureTask<String> task = new FutureTask<>(() -> renderHere(messages));
-    Thread thread = new Thread(task, "chat-template");
-    thread.setDaemon(true);
-    thread.start();
-    try {
-      return task.get(RENDER_SECONDS_MAX, TimeUnit.SECONDS);
-    } catch (TimeoutException e) {
-      ranAway = true;
-      thread.interrupt();
-      throw new ChatTemplateException(
-          "the chat template took more than " + RENDER_SECONDS_MAX + " s");
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      thread.interrupt();
-      throw new ChatTemplateException("interrupted while the chat template was rendered");
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof ChatTemplateException refused) {
-        throw refused;
-      }
-      throw new ChatTemplateException("the chat template failed: " + oneLine(e.getCause()));
-    }
-  }
-
-  private String renderHere(List<Map<String, Object>> messages) {
+  String render(List<Map<String, Object>> messages, Instant now) {
     Map<String, Object> bindings = new HashMap<>(constants);
     bindings.put("messages", messages);
     bindings.put("add_generation_prompt", true);
     bindings.put("strftime_now", true); // for templates that ask whether it is defined
     RAISED.remove();
-    CLOCK.set(clock);
+    NOW.set(now);
+    RenderBudget.begin();
     RenderResult result;
     try {
       result = jinjava.renderForResult(template, bindings);
+    } catch (RenderBudget.Exceeded e) {
+      throw new ChatTemplateException("the chat template ran away: " + e.getMessage());
     } catch (RuntimeException | StackOverflowError e) {
       refuseIfRaised();
       throw new ChatTemplateException("the chat template failed: " + oneLine(e));
+    } finally {
+      RenderBudget.end();
     }
     refuseIfRaised();
     for (TemplateError error : result.getErrors()) {
@@ -197,7 +246,7 @@ final class TemplateRenderer {
 
   /** For templates: {@code strftime_now('%d %b %Y')}. */
   public static String strftimeNow(String format) {
-    ZonedDateTime now = ZonedDateTime.now(CLOCK.get());
+    ZonedDateTime now = NOW.get().atZone(ZoneOffset.UTC);
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < format.length(); i++) {
       char c = format.charAt(i);
@@ -225,5 +274,24 @@ final class TemplateRenderer {
       }
     }
     return out.toString();
+  }
+
+  /** Jinjava's own makes a text of any length. */
+  private static final class BoundedReplace implements Filter {
+    @Override
+    public String getName() {
+      return "replace";
+    }
+
+    @Override
+    public Object filter(Object text, JinjavaInterpreter interpreter, String... args) {
+      return text == null
+          ? null
+          : PythonMethods.replace(
+              text.toString(),
+              args[0],
+              args[1],
+              args.length > 2 ? Integer.parseInt(args[2]) : Integer.MAX_VALUE);
+    }
   }
 }

@@ -4,6 +4,7 @@ import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufMetadata;
+import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 
@@ -23,7 +24,7 @@ public final class TextSupport {
    */
   public static int check(GgufMetadata metadata) {
     BytePairs pairs = BytePairs.read(metadata);
-    JinjaChatTemplate.of(metadata).parts(GREETING, Set.of());
+    JinjaChatTemplate.of(metadata).parts(GREETING, Instant.EPOCH, Set.of());
     return pairs.vocabulary().size();
   }
 }

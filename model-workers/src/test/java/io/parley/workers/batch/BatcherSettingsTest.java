@@ -15,7 +15,7 @@ class BatcherSettingsTest {
   @Test
   void referenceIsReadAndEveryKeyIsUsed() {
     BatcherSettings settings = BatcherSettings.from(REFERENCE);
-    assertThat(settings).isEqualTo(new BatcherSettings(32, 512, 128, 64, 2));
+    assertThat(settings).isEqualTo(new BatcherSettings(32, 512, 128, true, 64, 2));
     assertThat(REFERENCE.getConfig("parley.batcher").root())
         .hasSize(BatcherSettings.class.getRecordComponents().length);
   }
@@ -26,6 +26,7 @@ class BatcherSettingsTest {
     "slots, many, a whole number",
     "max-batch-tokens, 31, slots (32) to 65536",
     "prefill-chunk, 513, 1 to max-batch-tokens (512)",
+    "prefix-cache, maybe, on or off",
     "waiting-max, -1, 0 to 65536",
     "prompt-threads, 0, 1 to 64"
   })

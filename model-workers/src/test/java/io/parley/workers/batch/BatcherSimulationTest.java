@@ -2,12 +2,16 @@ package io.parley.workers.batch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Priority;
 import io.parley.routing.protocol.Role;
 import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.SessionId;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import io.parley.workers.replica.Recorder;
 import io.parley.workers.replica.Works;
@@ -17,6 +21,8 @@ import io.parley.workers.sampling.TokenCounts;
 import io.parley.workers.text.AnswerText;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,9 +38,11 @@ class BatcherSimulationTest {
   private static final int WORKS = 40;
 
   private int preemptions;
+  private long cachedTokens;
   private int works;
   private int cancelled;
   private int resumed;
+  private int late;
 
   @Test
   void everyWorkGetsTheTokensItWouldGetAlone() throws BadLogitsException {
@@ -49,8 +57,10 @@ class BatcherSimulationTest {
     if (only == null) { // the simulation went where it is meant to go
       assertThat(works).isEqualTo(SEEDS * WORKS);
       assertThat(preemptions).isGreaterThan(1000);
+      assertThat(cachedTokens).isGreaterThan(10_000);
       assertThat(cancelled).isGreaterThan(500);
       assertThat(resumed).isGreaterThan(500);
+      assertThat(late).isBetween(200, works / 4);
     }
   }
 
@@ -58,7 +68,68 @@ class BatcherSimulationTest {
   private record Expected(List<Integer> ids, FinishReason reason, String answer) {}
 
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Run(Work work, int[] prompt, Recorder recorder, Expected expected) {}
+  private record Run(Work work, int[] prompt, Recorder recorder, Expected expected) {
+    TenantId tenant() {
+      return work.id().session().tenant();
+    }
+  }
+
+  /** Prompts that go on from earlier ones of any tenant; and what each tenant has had. */
+  private static final class Conversations {
+    private static final List<TenantId> TENANTS =
+        List.of(TenantId.DEFAULT, new TenantId("a"), new TenantId("b"));
+
+    private final Random random;
+    private final int context;
+    private final List<int[]> all = new ArrayList<>();
+    private final Map<TenantId, Map<AttemptId, int[]>> byTenant = new HashMap<>();
+
+    Conversations(Random random, int context) {
+      this.random = random;
+      this.context = context;
+    }
+
+    TenantId tenant() {
+      return TENANTS.get(random.nextInt(TENANTS.size()));
+    }
+
+    int[] prompt() {
+      int[] prompt = random.ints(randomLength(), 0, FakeModel.VOCABULARY).toArray();
+      if (!all.isEmpty() && random.nextInt(4) > 0) {
+        int[] earlier = all.get(random.nextInt(all.size()));
+        int common = random.nextInt(Math.min(prompt.length, earlier.length) + 1);
+        System.arraycopy(earlier, 0, prompt, 0, common);
+      }
+      return prompt;
+    }
+
+    private int randomLength() {
+      return 1 + random.nextInt(context - 1);
+    }
+
+    void add(Run run) {
+      int[] prompt = run.prompt();
+      List<Integer> answer = run.expected().ids();
+      int[] whole = Arrays.copyOf(prompt, prompt.length + answer.size());
+      for (int i = 0; i < answer.size(); i++) {
+        whole[prompt.length + i] = answer.get(i);
+      }
+      all.add(whole);
+      byTenant.computeIfAbsent(run.tenant(), t -> new HashMap<>()).put(run.work().id(), whole);
+    }
+
+    /** The most tokens of the prompt that another work of the tenant begins with. */
+    int common(Run run) {
+      Map<AttemptId, int[]> others = new HashMap<>(byTenant.get(run.tenant()));
+      others.remove(run.work().id());
+      int most = 0;
+      for (int[] other : others.values()) {
+        int mismatch = Arrays.mismatch(run.prompt(), other);
+        most = Math.max(most, mismatch < 0 ? run.prompt().length : mismatch);
+      }
+      return most;
+    }
+  }
 
   private void simulate(long seed) throws BadLogitsException {
     Random random = new Random(seed);
@@ -70,12 +141,14 @@ class BatcherSimulationTest {
     int budget = slots + random.nextInt(40);
     FakeModel model = new FakeModel(FakeModel.spec(context, blockSize, blocks, budget), slots);
     int waiting = random.nextInt(20);
+    boolean cached = random.nextInt(5) > 0;
     Batcher batcher =
         new Batcher(
             model,
             model,
             Works.INFO,
-            new BatcherSettings(slots, budget, 1 + random.nextInt(budget), waiting, 1));
+            new BatcherSettings(slots, budget, 1 + random.nextInt(budget), cached, waiting, 1));
+    Conversations conversations = new Conversations(random, context);
     Map<Integer, Run> live = new LinkedHashMap<>();
     List<Run> all = new ArrayList<>();
     long tokensMost = 0;
@@ -83,7 +156,8 @@ class BatcherSimulationTest {
     int iterations = 0;
     while (next < WORKS || !batcher.idle()) {
       while (next < WORKS && live.size() < slots + waiting && random.nextInt(3) > 0) {
-        Run run = run(next, random, context);
+        long deadline = random.nextInt(4) == 0 ? iterations + random.nextInt(200) : Long.MAX_VALUE;
+        Run run = run(next, random, context, conversations, deadline);
         live.put(next++, run);
         all.add(run);
         tokensMost += context;
@@ -100,7 +174,7 @@ class BatcherSimulationTest {
         int from = dropped.work().prefix().size();
         assertThat(got).isEqualTo(dropped.expected().ids().subList(from, from + got.size()));
       }
-      assertThat(batcher.iterate()).isEqualTo(!batcher.idle());
+      assertThat(batcher.iterate(iterations)).isEqualTo(!batcher.idle());
       live.values().removeIf(run -> run.recorder().isEnded());
       assertThat(batcher.stats().running()).isLessThanOrEqualTo(slots);
       // each work of a batch is computed again a few times at most
@@ -110,9 +184,26 @@ class BatcherSimulationTest {
     preemptions += (int) batcher.stats().preemptions();
     assertThat(batcher.stats().freeBlocks()).isEqualTo(blocks);
     assertThat(batcher.stats().waiting()).isZero();
+    assertThat(batcher.stats().cachedBlocks()).isBetween(0, cached ? blocks : 0);
+    cachedTokens += batcher.stats().cachedTokens();
     for (Run run : all) {
+      if (run.recorder().failure().isPresent()) {
+        assertThat(run.recorder().verified().failure()).contains(FailureCode.QUEUE_TIMEOUT);
+        assertThat(run.recorder().prompt()).as("it began").isEmpty();
+        assertThat(run.work().queueDeadlineEpochMillis()).isLessThan(Long.MAX_VALUE);
+        late++;
+        continue;
+      }
       check(run);
+      checkCached(run, blockSize, cached ? conversations.common(run) : 0);
     }
+  }
+
+  /** Nothing is found but what the tenant's other works have in common with this one. */
+  private static void checkCached(Run run, int blockSize, int common) {
+    int found = run.recorder().prompt().orElseThrow().cachedTokens();
+    assertThat(found).isBetween(0, common);
+    assertThat(found % blockSize == 0 || found == run.prompt().length).isTrue();
   }
 
   private static void check(Run run) {
@@ -130,8 +221,10 @@ class BatcherSimulationTest {
     assertThat(recorder.prompt().orElseThrow().promptTokens()).isEqualTo(run.prompt().length);
   }
 
-  private Run run(int n, Random random, int context) throws BadLogitsException {
-    int[] prompt = random.ints(1 + random.nextInt(context - 1), 0, FakeModel.VOCABULARY).toArray();
+  private Run run(int n, Random random, int context, Conversations conversations, long deadline)
+      throws BadLogitsException {
+    TenantId tenant = conversations.tenant();
+    int[] prompt = conversations.prompt();
     boolean plain = random.nextBoolean();
     List<String> stop = random.nextInt(3) == 0 ? List.of("ab", "q", "xyz") : List.of();
     SamplingParams sampling =
@@ -157,15 +250,18 @@ class BatcherSimulationTest {
     }
     Work work =
         new Work(
-            Works.id(n),
+            new AttemptId(new SessionId(tenant, "s" + n), 1, 1),
             Works.MODEL,
             List.of(new Message(Role.USER, "x")),
             expected.ids().subList(0, prefix),
             sampling,
             ContextPolicy.ERROR,
             random.nextInt(3) == 0 ? Priority.BULK : Priority.INTERACTIVE,
-            0);
-    return new Run(work, prompt, new Recorder(), expected);
+            0,
+            deadline);
+    Run run = new Run(work, prompt, new Recorder(), expected);
+    conversations.add(run);
+    return run;
   }
 
   private static Expected alone(int[] prompt, SamplingParams sampling, int context)

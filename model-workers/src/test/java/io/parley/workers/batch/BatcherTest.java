@@ -14,9 +14,11 @@ import io.parley.workers.replica.Recorder;
 import io.parley.workers.replica.Works;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class BatcherTest {
+  private static final long NOW = 1000;
   private static final int[] PROMPT = {1, 2, 3, 4, 5};
   private static final SamplingParams ENDLESS =
       new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1000, true, false, 0);
@@ -37,7 +39,7 @@ class BatcherTest {
       if (batcher.stats().waiting() < 20) {
         batcher.admit(endless(n++), PROMPT, 0, new Recorder());
       }
-      batcher.iterate();
+      batcher.iterate(NOW);
       assertThat(++iterations).isLessThan(5000);
     }
     assertThat(bulk.verified().finish().orElseThrow().reason()).isEqualTo(FinishReason.LENGTH);
@@ -61,7 +63,7 @@ class BatcherTest {
             }
           });
     }
-    while (one.iterate()) {}
+    while (one.iterate(NOW)) {}
     assertThat(order).containsExactly(1, 3, 5, 0, 2, 4);
   }
 
@@ -71,12 +73,12 @@ class BatcherTest {
     Recorder late = new Recorder();
     Batcher small = batcher(4, 8, 4, 10);
     small.admit(endless(1), PROMPT, 0, decoding);
-    small.iterate();
-    small.iterate();
+    small.iterate(NOW);
+    small.iterate(NOW);
     int before = decoding.ids().size();
     small.admit(endless(2), new int[40], 0, late);
     for (int i = 0; i < 10; i++) {
-      small.iterate();
+      small.iterate(NOW);
     }
     assertThat(decoding.ids()).hasSize(before + 10);
     assertThat(late.ids()).hasSize(1);
@@ -86,7 +88,7 @@ class BatcherTest {
   void wholeAnswerAsPrefixFinishesWithoutAStep() {
     Recorder whole = new Recorder();
     batcher.admit(Works.work(1, "x", SamplingParams.greedy(3)), PROMPT, 0, whole);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     int steps = model.steps;
     Recorder again = new Recorder();
     Work resumed = Works.withPrefix(Works.work(2, "x", SamplingParams.greedy(3)), whole.ids());
@@ -109,14 +111,14 @@ class BatcherTest {
   void badLogitsFailTheWorkOnly() {
     Recorder first = new Recorder();
     batcher.admit(endless(1), PROMPT, 0, first);
-    batcher.iterate();
+    batcher.iterate(NOW);
     model.dizzy = true;
-    batcher.iterate();
+    batcher.iterate(NOW);
     model.dizzy = false;
     assertThat(first.verified().failure()).contains(FailureCode.ENGINE_FAILED);
     Recorder second = new Recorder();
     batcher.admit(Works.work(2, "x", SamplingParams.greedy(2)), PROMPT, 0, second);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(second.verified().finish()).isPresent();
     assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
   }
@@ -128,7 +130,7 @@ class BatcherTest {
     batcher.admit(endless(1), PROMPT, 0, first);
     batcher.admit(endless(2), PROMPT, 0, second);
     model.broken = true;
-    assertThatThrownBy(batcher::iterate).isInstanceOf(EngineException.class);
+    assertThatThrownBy(() -> batcher.iterate(NOW)).isInstanceOf(EngineException.class);
     batcher.failAll(FailureCode.ENGINE_FAILED, "gone");
     assertThat(first.verified().failure()).contains(FailureCode.ENGINE_FAILED);
     assertThat(second.verified().failure()).contains(FailureCode.ENGINE_FAILED);
@@ -147,10 +149,43 @@ class BatcherTest {
     Recorder good = new Recorder();
     batcher.admit(endless(1), PROMPT, 0, bad);
     batcher.admit(Works.work(2, "x", SamplingParams.greedy(2)), PROMPT, 0, good);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     assertThat(good.verified().ids()).isNotEmpty();
     assertThat(bad.isEnded()).isFalse();
     assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void workThatDidNotBeginInTimeFails() {
+    Batcher one = batcher(1, 32, 32, 10);
+    Recorder running = new Recorder();
+    Recorder late = new Recorder();
+    Recorder patient = new Recorder();
+    one.admit(Works.withDeadline(endlessOf("a", 1, 10), NOW + 1), PROMPT, 0, running);
+    one.admit(Works.withDeadline(endlessOf("a", 2, 10), NOW + 2), PROMPT, 0, late);
+    one.admit(endlessOf("a", 3, 10), PROMPT, 0, patient);
+    one.iterate(NOW);
+    one.iterate(NOW + 1);
+    assertThat(late.isEnded()).isFalse();
+    one.iterate(NOW + 2);
+    assertThat(late.verified().failure()).contains(FailureCode.QUEUE_TIMEOUT);
+    assertThat(late.prompt()).isEmpty();
+    while (one.iterate(NOW + 100)) {}
+    assertThat(running.verified().ids()).hasSize(10);
+    assertThat(patient.verified().ids()).hasSize(10);
+  }
+
+  @Test
+  void preemptedWorkIsNotLate() {
+    Batcher small = batcher(2, 32, 32, 10);
+    Recorder bulk = new Recorder();
+    Work work = Works.withPriority(endlessOf("a", 1, 30), Priority.BULK);
+    small.admit(Works.withDeadline(work, NOW + 1), PROMPT, 0, bulk);
+    small.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
+    small.iterate(NOW);
+    while (small.iterate(NOW + 100)) {}
+    assertThat(small.stats().preemptions()).isPositive();
+    assertThat(bulk.verified().ids()).hasSize(30);
   }
 
   @Test
@@ -171,16 +206,132 @@ class BatcherTest {
     SamplingParams asked = new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, true, true, 2);
     Recorder recorder = new Recorder();
     batcher.admit(Works.work(1, "x", asked), PROMPT, 0, recorder);
-    while (batcher.iterate()) {}
+    while (batcher.iterate(NOW)) {}
     Token token = recorder.verified().tokens().get(0);
     assertThat(token.logProb().orElseThrow().alternatives()).hasSize(2);
     assertThat(token.logProb().orElseThrow().alternatives().get(0).id()).isEqualTo(token.id());
     assertThat(token.logProb().orElseThrow().piece()).isEqualTo(token.text());
   }
 
+  @Test
+  void nextTurnComputesOnlyWhatIsNew() {
+    Recorder first = new Recorder();
+    batcher.admit(endlessOf("a", 1, 20), PROMPT, 0, first);
+    while (batcher.iterate(NOW)) {}
+    assertThat(first.verified().prompt().orElseThrow().cachedTokens()).isZero();
+    int[] next = withAnswer(PROMPT, first.ids(), 7);
+    int computed = model.tokens;
+    Recorder second = new Recorder();
+    batcher.admit(endlessOf("a", 2, 1), next, 0, second);
+    while (batcher.iterate(NOW)) {}
+    // 25 tokens; the answer's last one has no keys and values, so that 24 fill whole blocks
+    assertThat(second.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(24);
+    assertThat(model.tokens - computed).isEqualTo(next.length - 24);
+    Recorder other = new Recorder();
+    batcher.admit(endlessOf("b", 2, 1), next, 0, other);
+    while (batcher.iterate(NOW)) {}
+    assertThat(other.verified().prompt().orElseThrow().cachedTokens()).isZero();
+    assertThat(other.ids()).isEqualTo(second.ids());
+    assertThat(batcher.stats().cachedTokens()).isEqualTo(24);
+  }
+
+  @Test
+  void lastTokenOfAPromptIsAlwaysComputed() {
+    int[] prompt = {1, 2, 3, 4, 5, 6, 7, 8};
+    Recorder first = new Recorder();
+    Recorder again = new Recorder();
+    batcher.admit(endlessOf("a", 1, 1), prompt, 0, first);
+    while (batcher.iterate(NOW)) {}
+    batcher.admit(endlessOf("a", 2, 1), prompt, 0, again);
+    while (batcher.iterate(NOW)) {}
+    assertThat(again.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(4);
+    assertThat(again.ids()).isEqualTo(first.ids());
+  }
+
+  @Test
+  void promptsThatArriveTogetherAreComputedOnce() {
+    int[] prompt = new int[41];
+    Batcher small = batcher(4, 8, 8, 10);
+    List<Recorder> recorders = new ArrayList<>();
+    for (int n = 0; n < 4; n++) {
+      recorders.add(new Recorder());
+      small.admit(endlessOf("a", n, 1), prompt, 0, recorders.get(n));
+    }
+    while (small.iterate(NOW)) {}
+    for (Recorder recorder : recorders) {
+      assertThat(recorder.verified().ids()).isEqualTo(recorders.get(0).ids());
+    }
+    assertThat(model.tokens).isEqualTo(41 + 3);
+    assertThat(small.stats().cachedTokens()).isEqualTo(3 * 40);
+    assertThat(small.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void runningSequencesShareWhatTheyHaveInCommon() {
+    batcher.admit(endlessOf("a", 1, 50), PROMPT, 0, new Recorder());
+    for (int i = 0; i < 2; i++) {
+      batcher.iterate(NOW);
+    }
+    int free = batcher.stats().freeBlocks();
+    Recorder late = new Recorder();
+    batcher.admit(endlessOf("a", 2, 50), PROMPT, 0, late);
+    batcher.iterate(NOW);
+    assertThat(late.prompt().orElseThrow().cachedTokens()).isEqualTo(4);
+    assertThat(batcher.stats().freeBlocks()).isEqualTo(free - 1);
+    batcher.cancel(endlessOf("a", 1, 50).id());
+    while (batcher.iterate(NOW)) {}
+    Recorder alone = new Recorder();
+    batcher.admit(endlessOf("b", 3, 50), PROMPT, 0, alone);
+    while (batcher.iterate(NOW)) {}
+    assertThat(late.verified().ids()).isEqualTo(alone.ids());
+  }
+
+  @Test
+  void blocksOfBadLogitsAreNotFoundAgain() {
+    model.dizzy = true;
+    batcher.admit(endlessOf("a", 1, 5), PROMPT, 0, new Recorder());
+    while (batcher.iterate(NOW)) {}
+    model.dizzy = false;
+    assertThat(batcher.stats().cachedBlocks()).isZero();
+    Recorder again = new Recorder();
+    batcher.admit(endlessOf("a", 2, 5), PROMPT, 0, again);
+    while (batcher.iterate(NOW)) {}
+    assertThat(again.verified().prompt().orElseThrow().cachedTokens()).isZero();
+  }
+
+  @Test
+  void preemptedSequenceFindsItsBlocksAgain() {
+    FakeModel memory = new FakeModel(FakeModel.spec(64, 4, 16, 32), 2);
+    Batcher full =
+        new Batcher(memory, memory, Works.INFO, new BatcherSettings(2, 32, 32, true, 10, 1));
+    Recorder bulk = new Recorder();
+    full.admit(Works.withPriority(endlessOf("a", 1, 30), Priority.BULK), PROMPT, 0, bulk);
+    full.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
+    while (full.iterate(NOW)) {}
+    assertThat(full.stats().preemptions()).isPositive();
+    assertThat(full.stats().cachedTokens()).isPositive();
+    Recorder alone = new Recorder();
+    batcher.admit(endlessOf("c", 3, 30), PROMPT, 0, alone);
+    while (batcher.iterate(NOW)) {}
+    assertThat(bulk.verified().ids()).isEqualTo(alone.ids());
+  }
+
   private Batcher batcher(int slots, int budget, int chunk, int waiting) {
     return new Batcher(
-        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, waiting, 1));
+        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, true, waiting, 1));
+  }
+
+  private static Work endlessOf(String tenant, int n, int maxTokens) {
+    SamplingParams sampling =
+        new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), maxTokens, true, false, 0);
+    return Works.withTenant(Works.work(n, "x", sampling), tenant);
+  }
+
+  private static int[] withAnswer(int[] prompt, List<Integer> answer, int input) {
+    return IntStream.concat(
+            IntStream.concat(IntStream.of(prompt), answer.stream().mapToInt(id -> id)),
+            IntStream.of(input))
+        .toArray();
   }
 
   private static Work endless(int n) {

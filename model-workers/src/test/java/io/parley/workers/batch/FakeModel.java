@@ -11,6 +11,7 @@ import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +20,7 @@ import java.util.Set;
 /**
  * A model whose "keys and values" are the token ids themselves, kept in paged memory as a real
  * engine keeps them. A row's logits are a hash of what is found through its block table, so a wrong
- * table, a block in double use or a missing prefill gives other tokens. It also checks the shape of
+ * table, a block in wrong use or a missing prefill gives other tokens. It also checks the shape of
  * what it is given.
  */
 public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
@@ -40,6 +41,9 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
 
   /** Steps so far. */
   public int steps;
+
+  /** Tokens of all steps. */
+  public int tokens;
 
   public FakeModel(EngineSpec spec, int slots) {
     this.spec = spec;
@@ -63,10 +67,11 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
       throw new EngineException("the device is gone", null);
     }
     steps++;
+    tokens += input.tokens().length;
     int sequences = input.blockTables().length;
     assertThat(input.tokens().length).isBetween(1, spec.maxBatchTokens());
     assertThat(sequences).isLessThanOrEqualTo(slots);
-    Map<Integer, Integer> owners = new HashMap<>();
+    Map<Integer, Integer> writers = new HashMap<>();
     int[] lengths = new int[sequences];
     for (int i = 0; i < input.tokens().length; i++) {
       int owner = input.sequences()[i];
@@ -80,11 +85,12 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
       lengths[owner] = position + 1;
       int block = input.blockTables()[owner][position / spec.blockSize()];
       memory[block][position % spec.blockSize()] = input.tokens()[i] + 1;
+      writers.put(block, owner);
     }
     for (int s = 0; s < sequences; s++) {
       for (int b = 0; b * spec.blockSize() < lengths[s]; b++) {
-        Integer other = owners.put(input.blockTables()[s][b], s);
-        assertThat(other).as("block in double use").isNull();
+        int writer = writers.getOrDefault(input.blockTables()[s][b], s);
+        assertThat(writer).as("who writes a block that another one reads").isEqualTo(s);
       }
     }
     float[] logits = new float[input.rows().length * VOCABULARY];
@@ -133,7 +139,7 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
   }
 
   @Override
-  public int[] encode(List<Message> messages, Tokenizer tokenizer) {
+  public int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer) {
     StringBuilder text = new StringBuilder();
     messages.forEach(message -> text.append(message.role().wireName()).append(message.content()));
     return encode(text.toString(), false);

@@ -19,6 +19,7 @@ class EngineSettingsTest {
     EngineSettings settings = with("");
 
     assertThat(settings.cacheFolder()).isEqualTo(EngineSettings.defaultCacheFolder());
+    assertThat(settings.kernels()).isEqualTo(Kernels.AUTO);
     assertThat(settings.arithmetic()).contains(Arithmetic.F32);
     assertThat(settings.kvMemoryBytes()).isEqualTo(768L << 20);
   }
@@ -30,6 +31,7 @@ class EngineSettingsTest {
             """
             parley.engine {
               cache-folder = /somewhere
+              kernels = avx2
               arithmetic = bf16
               threads = 3
               kv-memory = 1MiB
@@ -39,6 +41,7 @@ class EngineSettingsTest {
             """);
 
     assertThat(settings.cacheFolder()).hasToString("/somewhere");
+    assertThat(settings.kernels()).isEqualTo(Kernels.AVX2);
     assertThat(settings.arithmetic()).contains(Arithmetic.BF16);
     assertThat(settings.threads()).isEqualTo(3);
     assertThat(settings.kvMemoryBytes()).isEqualTo(1L << 20);
@@ -48,6 +51,7 @@ class EngineSettingsTest {
 
   @ParameterizedTest
   @CsvSource({
+    "kernels,sse",
     "arithmetic,int3",
     "threads,-1",
     "kv-memory,0",

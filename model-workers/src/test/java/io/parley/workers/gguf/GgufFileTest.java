@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -42,6 +44,28 @@ class GgufFileTest {
       bits[i] = Float.floatToRawIntBits(numbers[i]);
     }
     return bits;
+  }
+
+  @Test
+  void refusesAHeaderThatTakesMuchMoreMemoryThanTheFile() throws IOException {
+    int count = 1 << 24;
+    ByteBuffer head = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
+    head.putInt(0x46554747).putInt(3).putLong(0).putLong(20);
+    Path path = folder.resolve("bytes");
+    try (FileChannel file =
+        FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      file.write(head.flip());
+      for (int key = 0; key < 20; key++) {
+        ByteBuffer array = ByteBuffer.allocate(8 + 1 + 4 + 4 + 8).order(ByteOrder.LITTLE_ENDIAN);
+        array.putLong(1).put((byte) ('a' + key)).putInt(9).putInt(0).putLong(count);
+        file.write(array.flip());
+        file.position(file.position() + count); // a hole of zeros
+      }
+      file.write(ByteBuffer.allocate(1));
+    }
+    assertThatThrownBy(() -> GgufFile.open(path))
+        .isInstanceOf(GgufException.class)
+        .hasMessageContaining("MiB of memory");
   }
 
   @Test

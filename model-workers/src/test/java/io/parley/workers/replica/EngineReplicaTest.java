@@ -18,11 +18,10 @@ import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -34,7 +33,6 @@ class EngineReplicaTest {
 
   private final FakeModel fake = new FakeModel(FakeModel.spec(CONTEXT, 8, 64, 64), 4);
   private final GatedModel model = new GatedModel();
-  private final BlockingQueue<Throwable> broken = new LinkedBlockingQueue<>();
   private final EngineReplica replica = replica(model);
 
   @AfterEach
@@ -109,12 +107,11 @@ class EngineReplicaTest {
     for (Recorder recorder : recorders) {
       assertThat(recorder.await().failure()).contains(FailureCode.ENGINE_FAILED);
     }
-    assertThat(broken.poll(30, TimeUnit.SECONDS)).hasMessage("the device is gone");
+    assertThat(replica.isBroken()).isTrue();
     Recorder late = new Recorder();
     replica.start(work(9, 1), late);
     assertThat(late.await().failure()).contains(FailureCode.ENGINE_FAILED);
     Awaitility.await().until(() -> model.closed.getCount() == 0);
-    assertThat(broken).isEmpty();
   }
 
   @Test
@@ -131,22 +128,24 @@ class EngineReplicaTest {
     closing.join();
     assertThat(recorder.await().failure()).contains(FailureCode.WORKER_LOST);
     assertThat(model.closed.getCount()).isZero();
-    assertThat(broken).isEmpty();
+    assertThat(replica.isBroken()).isFalse();
   }
 
   @Test
   void tooManyWorksAreRefusedAtOnce() throws InterruptedException {
     List<Recorder> recorders = new ArrayList<>();
-    for (int n = 0; n < 13; n++) {
+    for (int n = 0; n < 12; n++) {
       Recorder recorder = new Recorder();
       recorders.add(recorder);
-      replica.start(work(n, 2), recorder);
+      assertThat(replica.start(work(n, 2), recorder)).isTrue();
     }
-    assertThat(recorders.get(12).await().failure()).contains(FailureCode.ENGINE_FAILED);
+    Recorder oneTooMany = new Recorder();
+    assertThat(replica.start(work(12, 2), oneTooMany)).isFalse();
     model.open();
-    for (Recorder recorder : recorders.subList(0, 12)) {
+    for (Recorder recorder : recorders) {
       assertThat(recorder.await().finish()).isPresent();
     }
+    assertThat(oneTooMany.verified().isEnded()).isFalse();
     // the places are free again, also after cancellations at every stage
     for (int round = 0; round < 50; round++) {
       replica.start(work(100 + round, 50), new Recorder());
@@ -156,8 +155,7 @@ class EngineReplicaTest {
         .until(
             () -> {
               Recorder again = new Recorder();
-              replica.start(work(200, 2), again);
-              return again.await().finish().isPresent();
+              return replica.start(work(200, 2), again) && again.await().finish().isPresent();
             });
   }
 
@@ -174,8 +172,21 @@ class EngineReplicaTest {
     assertThat(refused.message()).isEqualTo("no such role");
     Recorder bug = new Recorder();
     replica.start(Works.work(3, "bug", SamplingParams.greedy(1)), bug);
-    assertThat(bug.await().failure()).contains(FailureCode.ENGINE_FAILED);
+    assertThat(bug.await().failure()).contains(FailureCode.PROMPT_FAILED);
+    assertThat(replica.isBroken()).isFalse();
     assertThat(bug.message()).doesNotContain("secret");
+  }
+
+  @Test
+  void thePromptTakesTheTurnsStartForNow() throws InterruptedException {
+    model.open();
+    Work work = Works.withStart(work(1, 3), 1_767_323_045_000L);
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      Recorder recorder = new Recorder();
+      replica.start(work, recorder);
+      recorder.await();
+      assertThat(model.encodedAt).isEqualTo("2026-01-02T03:04:05Z");
+    }
   }
 
   @Test
@@ -200,7 +211,7 @@ class EngineReplicaTest {
 
   private EngineReplica replica(GatedModel gated) {
     return new EngineReplica(
-        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, 8, 2), broken::add);
+        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2));
   }
 
   private static Work work(int n, int maxTokens) {
@@ -214,6 +225,7 @@ class EngineReplicaTest {
     private final Semaphore gate = new Semaphore(0);
     private final CountDownLatch closed = new CountDownLatch(1);
     private volatile Thread thread;
+    private volatile Instant encodedAt;
 
     void steps(int count) {
       gate.release(count);
@@ -236,14 +248,15 @@ class EngineReplicaTest {
     }
 
     @Override
-    public int[] encode(List<Message> messages, Tokenizer tokenizer) {
+    public int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer) {
       if (messages.get(0).content().equals("refuse")) {
         throw new ChatTemplateException("no such role");
       }
       if (messages.get(0).content().equals("bug")) {
         throw new IllegalStateException("secret");
       }
-      return fake.encode(messages, tokenizer);
+      encodedAt = now;
+      return fake.encode(messages, now, tokenizer);
     }
 
     @Override

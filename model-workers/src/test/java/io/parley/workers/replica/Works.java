@@ -33,6 +33,7 @@ public final class Works {
         sampling,
         ContextPolicy.ERROR,
         Priority.INTERACTIVE,
+        0,
         Long.MAX_VALUE);
   }
 
@@ -45,6 +46,48 @@ public final class Works {
         work.sampling(),
         work.contextPolicy(),
         work.priority(),
+        work.startedAtEpochMillis(),
+        work.queueDeadlineEpochMillis());
+  }
+
+  public static Work withTenant(Work work, String tenant) {
+    AttemptId id = work.id();
+    return new Work(
+        new AttemptId(
+            new SessionId(new TenantId(tenant), id.session().value()), id.turn(), id.attempt()),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        work.startedAtEpochMillis(),
+        work.queueDeadlineEpochMillis());
+  }
+
+  public static Work withDeadline(Work work, long queueDeadlineEpochMillis) {
+    return new Work(
+        work.id(),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        work.startedAtEpochMillis(),
+        queueDeadlineEpochMillis);
+  }
+
+  public static Work withStart(Work work, long startedAtEpochMillis) {
+    return new Work(
+        work.id(),
+        work.model(),
+        work.messages(),
+        work.prefix(),
+        work.sampling(),
+        work.contextPolicy(),
+        work.priority(),
+        startedAtEpochMillis,
         work.queueDeadlineEpochMillis());
   }
 
@@ -57,6 +100,7 @@ public final class Works {
         work.sampling(),
         work.contextPolicy(),
         priority,
+        work.startedAtEpochMillis(),
         work.queueDeadlineEpochMillis());
   }
 

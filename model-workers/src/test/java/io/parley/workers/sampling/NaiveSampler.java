@@ -44,11 +44,6 @@ final class NaiveSampler {
     }
     boolean limited = (p.topK() > 0 && p.topK() < logits.length) || p.topP() < 1;
     List<Candidate> kept = limited ? sorted : all;
-    if (!limited && p.minP() == 0) {
-      double least = max - 16 / (1 / temperature);
-      kept = new ArrayList<>(all.stream().filter(c -> c.logit() >= least).toList());
-      kept.addAll(all.stream().filter(c -> c.logit() < least).toList());
-    }
     if (p.topK() > 0) {
       kept = kept.subList(0, Math.min(p.topK(), kept.size()));
     }
@@ -61,7 +56,11 @@ final class NaiveSampler {
       } while (n < kept.size() && sum < p.topP() * total);
       kept = kept.subList(0, n);
     }
-    kept = kept.stream().filter(c -> c.weight() >= p.minP()).toList();
+    kept =
+        kept.stream()
+            .filter(c -> c.weight() >= p.minP())
+            .sorted(Comparator.comparing(Candidate::id))
+            .toList();
     double total = 0;
     for (Candidate candidate : kept) {
       total += candidate.weight();

@@ -15,6 +15,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -95,7 +96,7 @@ class DefaultModelTextIT {
         String role = message.get("role").asText().toUpperCase(Locale.ROOT);
         messages.add(new Message(Role.valueOf(role), message.get("content").asText()));
       }
-      assertThat(template.encode(messages, tokenizer))
+      assertThat(template.encode(messages, Instant.EPOCH, tokenizer))
           .as(prompt.get("name").asText())
           .isEqualTo(ids(prompt.get("prompt_ids")));
     }

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
-import java.time.Clock;
 import java.time.Instant;
-import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
@@ -15,6 +13,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JinjaChatTemplateTest {
   private static final Set<String> SPECIAL = Set.of("<|im_start|>", "<|im_end|>", "<s>");
@@ -29,13 +29,10 @@ class JinjaChatTemplateTest {
       ' }}{% endif %}
       """;
 
+  private static final Instant NOW = Instant.parse("2026-01-02T03:04:05Z");
+
   private static JinjaChatTemplate template(String text) {
-    return new JinjaChatTemplate(
-        text,
-        "<s>",
-        "</s>",
-        OptionalInt.empty(),
-        Clock.fixed(Instant.parse("2026-01-02T03:04:05Z"), ZoneOffset.UTC));
+    return new JinjaChatTemplate(text, "<s>", "</s>", OptionalInt.empty());
   }
 
   private static Message user(String content) {
@@ -43,7 +40,7 @@ class JinjaChatTemplateTest {
   }
 
   private static List<PromptPart> parts(String template, Message... messages) {
-    return template(template).parts(List.of(messages), SPECIAL);
+    return template(template).parts(List.of(messages), NOW, SPECIAL);
   }
 
   private static String text(List<PromptPart> parts) {
@@ -138,16 +135,68 @@ class JinjaChatTemplateTest {
     assertThatThrownBy(() -> parts(loops, user("x"))).isInstanceOf(ChatTemplateException.class);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{{ 'aaaa'.replace('a', X).replace('a', X).replace('a', X).replace('a', X) }}",
+        "{{ 'aaaa'|replace('a', X)|replace('a', X)|replace('a', X)|replace('a', X) }}",
+        "{{ 'a'.repeat(1000000000) }}",
+        "{{ '%1000000000s'|format('a') }}",
+        "{{ 'a'|center(1000000000) }}",
+        "{{ 'a'|indent(1000000000) }}",
+        "{{ (3|round).pow(999999999) }}",
+        "{% set ns = namespace(x=X) %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=X) %}{% for i in range(99) %}{% set ns.x = ns.x|tojson %}{% endfor %}",
+        "{% include 'reference.conf' %}",
+        "{% import 'reference.conf' as x %}",
+        "{% extends 'reference.conf' %}"
+      })
+  @Timeout(60)
+  void refusesWhatWouldTakeAllMemoryOrReadAFile(String template) {
+    String sized = template.replace("X", "'" + "a\\\"".repeat(300) + "'");
+    assertThatThrownBy(() -> parts(sized, user("x"))).isInstanceOf(ChatTemplateException.class);
+  }
+
+  @Test
+  @Timeout(60)
+  void stopsATemplateThatDoesNotEndAndThenRendersOn() {
+    String nested = "{% for a in range(999) %}".repeat(9) + "{% endfor %}".repeat(9);
+    JinjaChatTemplate runsAwayFromX =
+        template("{% if messages[0].content == 'x' %}" + nested + "{% endif %}done");
+    assertThatThrownBy(() -> runsAwayFromX.parts(List.of(user("x")), NOW, SPECIAL))
+        .isInstanceOf(ChatTemplateException.class)
+        .hasMessageContaining("ran away");
+    assertThat(text(runsAwayFromX.parts(List.of(user("y")), NOW, SPECIAL))).isEqualTo("done");
+  }
+
+  @Test
+  void rendersTheLongestConversation() {
+    Message[] messages = new Message[2000];
+    Arrays.fill(messages, user("word ".repeat(500)));
+    assertThat(text(parts(CHATML, messages))).hasSizeGreaterThan(5_000_000);
+  }
+
+  @Test
+  void replacesAsPythonDoes() {
+    assertThat(text(parts("{{ 'abab'.replace('b', 'xy') }}{{ 'aa'|replace('a', 'b', 1) }}")))
+        .isEqualTo("axyaxyba");
+    assertThat(text(parts("{{ 'ab'.replace('', '-') }}{{ ''.replace('', '-') }}")))
+        .isEqualTo("-a-b--");
+    assertThat(text(parts("{{ 'ab'.replace('', '-', 1) }}{{ 'ab'.replace('ab', '') }}")))
+        .isEqualTo("-ab");
+  }
+
   @Test
   void addsTheBeginTokenWhereTheTemplateDoesNot() {
     Tokenizer chars = new CharTokenizer();
     JinjaChatTemplate template =
         new JinjaChatTemplate(
-            "{% for m in messages %}{{ m.content }}{% endfor %}",
-            "<s>", "", OptionalInt.of('^'), Clock.systemUTC());
-    assertThat(template.encode(List.of(user("ab")), chars)).containsExactly('^', 'a', 'b');
-    assertThat(template.encode(List.of(user("^ab")), chars)).containsExactly('^', 'a', 'b');
-    assertThat(Arrays.stream(template.encode(List.of(user("")), chars))).containsExactly((int) '^');
+            "{% for m in messages %}{{ m.content }}{% endfor %}", "<s>", "", OptionalInt.of('^'));
+    assertThat(template.encode(List.of(user("ab")), NOW, chars)).containsExactly('^', 'a', 'b');
+    assertThat(template.encode(List.of(user("^ab")), NOW, chars)).containsExactly('^', 'a', 'b');
+    assertThat(Arrays.stream(template.encode(List.of(user("")), NOW, chars)))
+        .containsExactly((int) '^');
   }
 
   private static final class CharTokenizer implements Tokenizer {

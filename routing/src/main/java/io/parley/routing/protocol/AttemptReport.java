@@ -27,7 +27,11 @@ public sealed interface AttemptReport extends SessionInbox {
         : ((Failed) this).worker();
   }
 
-  /** The dispatcher handed the work to this worker; the session watches it from now on. */
+  /**
+   * The dispatcher handed the work to this worker; the session watches it from now on. The worker
+   * says so again every second or so while it has nothing else to say of the attempt, so that a
+   * session that was recovered meanwhile adopts it.
+   */
   record Dispatched(AttemptId id, ActorRef<WorkerMessage> worker) implements AttemptReport {}
 
   /** The worker took the attempt into its batch and knows its prompt. */

@@ -8,7 +8,9 @@ public enum FailureCode {
   MODEL_NOT_FOUND(false),
   /** The chat template refused the messages. */
   INVALID_MESSAGES(false),
-  /** The engine failed; another worker may succeed. */
+  /** The prompt could not be made, by a defect; another attempt would fail as well. */
+  PROMPT_FAILED(false),
+  /** The engine failed, altogether or with this attempt; another attempt may succeed. */
   ENGINE_FAILED(true),
   /** The worker died, stalled or left. */
   WORKER_LOST(true),

@@ -8,6 +8,8 @@ import java.util.List;
  * @param messages the conversation up to and including the turn's input
  * @param prefix ids of the answer's tokens that are journaled already; generation goes on after
  *     them, at position {@code prefix.size()} of the answer
+ * @param startedAtEpochMillis when the turn started: what its prompt takes for now, so that each
+ *     attempt has the same prompt
  * @param queueDeadlineEpochMillis past it the work is not worth starting
  */
 public record Work(
@@ -18,6 +20,7 @@ public record Work(
     SamplingParams sampling,
     ContextPolicy contextPolicy,
     Priority priority,
+    long startedAtEpochMillis,
     long queueDeadlineEpochMillis)
     implements CborSerializable {
   public Work {

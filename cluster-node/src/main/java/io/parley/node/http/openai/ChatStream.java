@@ -78,6 +78,14 @@ public final class ChatStream implements TurnEvents {
   }
 
   @Override
+  public void requireReached(TurnProgress turn) {
+    boolean whole = turn.status().ended() && fromIndex == turn.tokenCount();
+    if (fromIndex > turn.tokenCount() || marks > (whole ? DONE : ROLE)) {
+      throw EventId.invalid("Last-Event-ID is of an event that this stream has not.");
+    }
+  }
+
+  @Override
   public boolean endsWithWholeTurn() {
     return false;
   }

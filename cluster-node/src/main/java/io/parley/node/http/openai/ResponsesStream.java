@@ -7,12 +7,14 @@ import io.parley.node.http.Errors;
 import io.parley.node.http.EventId;
 import io.parley.node.http.Ids;
 import io.parley.node.http.Json;
+import io.parley.node.http.JsonInput;
 import io.parley.node.http.Sse;
 import io.parley.node.http.TurnEvents;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.Token;
 import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.TurnSlice;
+import io.parley.sessions.SessionCommand.TurnProgress;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionCommand.TurnView;
@@ -31,10 +33,51 @@ import java.util.function.Function;
  */
 public final class ResponsesStream implements TurnEvents {
   private static final int OPENING = 4;
+  private static final int CLOSING = 5;
+
+  /** Where a reader stands: behind an event with this number, −1 before the first. */
+  public record Position(long sequence, Optional<EventId> event) {
+    /** Before everything. */
+    public static Position beginning() {
+      return new Position(-1, Optional.empty());
+    }
+
+    /** Behind the event with this number. */
+    public static Position behind(long sequence) {
+      return new Position(sequence, Optional.empty());
+    }
+
+    /** Behind the event with this id. */
+    public static Position behind(EventId id) {
+      return new Position((long) id.tokens() + id.marks() - 1, Optional.of(id));
+    }
+
+    /** Whether the turn can have given this event. */
+    private boolean fits(TurnProgress turn) {
+      boolean ended = turn.status().ended();
+      long last = OPENING + turn.tokenCount() + (ended ? CLOSING : 0) - 1L;
+      return sequence <= last && event.map(id -> isOf(id, turn.tokenCount())).orElse(true);
+    }
+
+    /** An event behind the last token names all tokens, one before the first names none. */
+    private static boolean isOf(EventId id, int tokens) {
+      boolean opening = id.tokens() == 0 && id.marks() <= OPENING;
+      boolean delta = id.tokens() <= tokens && id.marks() == OPENING;
+      boolean closing = id.tokens() == tokens && id.marks() > OPENING;
+      return opening || delta || closing;
+    }
+
+    private ApiException unknown() {
+      return event.isPresent()
+          ? EventId.invalid("Last-Event-ID is of an event that this stream has not.")
+          : JsonInput.invalid("starting_after", "must be the number of an event of the stream.");
+    }
+  }
 
   private final SessionId session;
   private final TurnRequest request;
   private final int turnNumber;
+  private final Position position;
   private final long startingAfter;
   private final Function<Optional<Failure>, ApiException> failures;
   private boolean opened;
@@ -43,19 +86,20 @@ public final class ResponsesStream implements TurnEvents {
 
   /**
    * @param request what was asked
-   * @param startingAfter the last sequence number that the reader saw, −1 for none
+   * @param position the last event that the reader saw
    * @param failures says why a failed turn failed
    */
   public ResponsesStream(
       SessionId session,
       int turnNumber,
       TurnRequest request,
-      long startingAfter,
+      Position position,
       Function<Optional<Failure>, ApiException> failures) {
     this.session = session;
     this.turnNumber = turnNumber;
     this.request = request;
-    this.startingAfter = startingAfter;
+    this.position = position;
+    this.startingAfter = position.sequence();
     this.failures = failures;
     this.next = (int) Math.min(Integer.MAX_VALUE / 2, Math.max(0, startingAfter + 1 - OPENING));
     this.deltaStart =
@@ -64,14 +108,16 @@ public final class ResponsesStream implements TurnEvents {
             + ",\"output_index\":0,\"content_index\":0,\"logprobs\":[],\"delta\":";
   }
 
-  /** The sequence number of the event with this id. */
-  public static long sequenceOf(EventId id) {
-    return (long) id.tokens() + id.marks() - 1;
-  }
-
   @Override
   public int fromIndex() {
     return next;
+  }
+
+  @Override
+  public void requireReached(TurnProgress turn) {
+    if (!position.fits(turn)) {
+      throw position.unknown();
+    }
   }
 
   @Override

@@ -20,8 +20,12 @@ record GraphSignature(
   private static TensorInfo describe(Operand<? extends TType> operand) {
     Output<?> output = operand.asOutput();
     TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
-    for (long size : output.shape().asArray()) {
-      shape.addDim(TensorShapeProto.Dim.newBuilder().setSize(size));
+    if (output.shape().isUnknown()) {
+      shape.setUnknownRank(true);
+    } else {
+      for (long size : output.shape().asArray()) {
+        shape.addDim(TensorShapeProto.Dim.newBuilder().setSize(size));
+      }
     }
     return TensorInfo.newBuilder()
         .setName(output.op().name() + ":" + output.index())

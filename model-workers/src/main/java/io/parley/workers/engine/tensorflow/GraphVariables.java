@@ -1,7 +1,5 @@
 package io.parley.workers.engine.tensorflow;
 
-import io.parley.workers.engine.Arithmetic;
-import io.parley.workers.engine.EngineSettings;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,8 +9,6 @@ import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.op.core.VarHandleOp;
-import org.tensorflow.types.TBfloat16;
-import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TString;
 import org.tensorflow.types.family.TType;
 
@@ -30,40 +26,18 @@ final class GraphVariables {
   record Restore(String checkpointTensor, String operation) {}
 
   private final Ops tf;
-  private final LlamaConfig config;
   private final Map<String, Typed> variables = new HashMap<>();
 
-  GraphVariables(Ops tf, LlamaConfig config, Arithmetic arithmetic) {
+  GraphVariables(Ops tf) {
     this.tf = tf;
-    this.config = config;
-    for (LlamaWeights.Variable weight : new LlamaWeights(config).variables()) {
-      declareWeight(weight, arithmetic);
-    }
-    if (config.tiedHead()) {
-      Shape shape = Shape.of(config.hidden(), config.vocabularySize());
-      declare(LlamaWeights.HEAD, TFloat32.class, shape);
-    }
-    for (int layer = 0; layer < config.layers(); layer++) {
-      Shape shape = Shape.of(Shape.UNKNOWN_SIZE, EngineSettings.BLOCK_SIZE, config.headSize());
-      declare(LlamaWeights.name(layer, "keys"), TFloat32.class, shape);
-      declare(LlamaWeights.name(layer, "values"), TFloat32.class, shape);
-    }
   }
 
-  /** Logits are always of 32-bit floats; the embedding is only looked up, so it stays narrow. */
-  private void declareWeight(LlamaWeights.Variable weight, Arithmetic arithmetic) {
-    boolean narrow =
-        switch (weight.name()) {
-          case LlamaWeights.EMBEDDING -> true;
-          case LlamaWeights.HEAD -> false;
-          default -> arithmetic == Arithmetic.BF16 && !weight.isVector();
-        };
-    Shape shape =
-        weight.isVector() ? Shape.of(weight.columns()) : Shape.of(weight.rows(), weight.columns());
-    declare(weight.name(), narrow ? TBfloat16.class : TFloat32.class, shape);
+  /** A weight, of the type that it has in memory. */
+  void declare(LlamaWeights.Variable weight, Class<? extends TType> type) {
+    declare(weight.name(), type, weight.shape());
   }
 
-  private void declare(String name, Class<? extends TType> type, Shape shape) {
+  void declare(String name, Class<? extends TType> type, Shape shape) {
     VarHandleOp handle = tf.varHandleOp(type, shape, VarHandleOp.sharedName(name));
     variables.put(name, new Typed(handle, type));
   }
@@ -75,13 +49,15 @@ final class GraphVariables {
   /**
    * Adds the operations that fill the weights: one after the other, so that no more than one tensor
    * is there twice, and widened on the way.
+   *
+   * @param transposed variables that are the transposition of a weight, by the weight's name
    */
-  Restore restore() {
+  Restore restore(List<LlamaWeights.Variable> weights, Map<String, String> transposed) {
     Placeholder<TString> checkpoint =
         tf.withName("checkpoint").placeholder(TString.class, Placeholder.shape(Shape.scalar()));
     Op last = checkpoint;
-    for (LlamaWeights.Variable weight : new LlamaWeights(config).variables()) {
-      Class<? extends TType> type = weight.isVector() ? TFloat32.class : TBfloat16.class;
+    for (LlamaWeights.Variable weight : weights) {
+      Class<? extends TType> type = weight.storedType();
       Operand<?> stored =
           tf.withControlDependencies(last)
               .train
@@ -93,9 +69,10 @@ final class GraphVariables {
               .tensors()
               .get(0);
       last = assign(weight.name(), type, stored);
-      if (weight.name().equals(LlamaWeights.EMBEDDING) && config.tiedHead()) {
-        Operand<?> transposed = tf.linalg.transpose(stored, tf.constant(new int[] {1, 0}));
-        last = tf.withControlDependencies(last, assign(LlamaWeights.HEAD, type, transposed)).noOp();
+      String other = transposed.get(weight.name());
+      if (other != null) {
+        Operand<?> turned = tf.linalg.transpose(stored, tf.constant(new int[] {1, 0}));
+        last = tf.withControlDependencies(last, assign(other, type, turned)).noOp();
       }
     }
     Op all = tf.withName("restore").withControlDependencies(last).noOp();

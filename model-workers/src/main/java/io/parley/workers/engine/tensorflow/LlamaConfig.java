@@ -56,8 +56,13 @@ record LlamaConfig(
     int headSize = headSize(meta, hidden, heads);
     require(heads % kvHeads == 0, "query heads are not a multiple of key heads");
     require(headSize % 2 == 0, "the head size is odd");
+    int layers = size(meta, "llama.block_count");
+    // so that what is made for each layer is in proportion to the file
+    require(
+        layers <= file.tensors().size(),
+        "metadata key 'llama.block_count' is " + layers + ", more than there are tensors");
     return new LlamaConfig(
-        size(meta, "llama.block_count"),
+        layers,
         hidden,
         heads,
         kvHeads,
@@ -75,9 +80,9 @@ record LlamaConfig(
     return heads / kvHeads;
   }
 
-  /** Bytes of keys and values of one block of positions, in all layers, as 32-bit floats. */
-  long blockBytes(int blockSize) {
-    return (long) layers * 2 * kvHeads * headSize * blockSize * Float.BYTES;
+  /** Keys and values of one block of positions, in all layers. */
+  long blockValues(int blockSize) {
+    return (long) layers * 2 * kvHeads * headSize * blockSize;
   }
 
   private static int headSize(GgufMetadata meta, int hidden, int heads) {

@@ -17,6 +17,7 @@ import org.tensorflow.op.math.Mean;
 import org.tensorflow.types.TBfloat16;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
+import org.tensorflow.types.family.TType;
 
 /**
  * The forward pass of a Llama model as a TensorFlow graph, in the order of the paper: embedding; in
@@ -36,6 +37,7 @@ final class LlamaGraph {
   static final String PREFILL = "prefill";
   static final String MIXED = "mixed";
   static final String RESET = "reset";
+  static final List<String> SIGNATURES = List.of(DECODE, PREFILL, MIXED, RESET);
 
   private static final int BLOCK = EngineSettings.BLOCK_SIZE;
 
@@ -51,23 +53,50 @@ final class LlamaGraph {
     this.config = config;
     this.arithmetic = arithmetic;
     this.tf = Ops.create(graph);
-    this.variables = new GraphVariables(tf, config, arithmetic);
+    this.variables = new GraphVariables(tf);
+    declareVariables();
   }
 
-  /** Where a SavedModel's loader finds what it needs. */
-  record Built(List<GraphSignature> signatures, GraphVariables.Restore restore) {}
-
   /** Adds all of it to an empty graph. */
-  static Built build(Graph graph, LlamaConfig config, Arithmetic arithmetic) {
+  static BuiltGraph build(Graph graph, LlamaConfig config, Arithmetic arithmetic) {
     LlamaGraph llama = new LlamaGraph(graph, config, arithmetic);
-    GraphVariables.Restore restore = llama.variables.restore();
+    GraphVariables.Restore restore =
+        llama.variables.restore(
+            LlamaWeights.transposed(config).variables(),
+            config.tiedHead() ? Map.of(LlamaWeights.EMBEDDING, LlamaWeights.HEAD) : Map.of());
     List<GraphSignature> signatures =
         List.of(
             llama.forward(DECODE, true, false),
             llama.forward(PREFILL, false, true),
             llama.forward(MIXED, true, true),
             llama.reset());
-    return new Built(signatures, restore);
+    return new BuiltGraph(signatures, restore);
+  }
+
+  private void declareVariables() {
+    for (LlamaWeights.Variable weight : LlamaWeights.transposed(config).variables()) {
+      variables.declare(weight, typeOf(weight));
+    }
+    if (config.tiedHead()) {
+      Shape shape = Shape.of(config.hidden(), config.vocabularySize());
+      variables.declare(LlamaWeights.HEAD, TFloat32.class, shape);
+    }
+    for (int layer = 0; layer < config.layers(); layer++) {
+      Shape shape = Shape.of(Shape.UNKNOWN_SIZE, BLOCK, config.headSize());
+      variables.declare(LlamaWeights.name(layer, "keys"), TFloat32.class, shape);
+      variables.declare(LlamaWeights.name(layer, "values"), TFloat32.class, shape);
+    }
+  }
+
+  /** Logits are always of 32-bit floats; the embedding is only looked up, so it stays narrow. */
+  private Class<? extends TType> typeOf(LlamaWeights.Variable weight) {
+    boolean narrow =
+        switch (weight.name()) {
+          case LlamaWeights.EMBEDDING -> true;
+          case LlamaWeights.HEAD -> false;
+          default -> isBfloat16() && !weight.isVector();
+        };
+    return narrow ? TBfloat16.class : TFloat32.class;
   }
 
   private boolean isBfloat16() {

@@ -24,7 +24,7 @@ public final class LlamaSupport {
   /** The shape of a file's model, checked against all of its tensors. */
   static LlamaConfig read(GgufFile file) {
     LlamaConfig config = LlamaConfig.read(file);
-    new LlamaWeights(config).check(file);
+    LlamaWeights.transposed(config).check(file);
     return config;
   }
 }

@@ -9,28 +9,49 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.types.TBfloat16;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.family.TType;
 
 /**
  * The variables of the graph and how each is made of the file's tensors.
  *
- * <p>Matrices are stored as bfloat16, the precision of the reference, and as [in, out], so that a
- * product needs no transposition: several times faster on the CPU. Products that read the same
+ * <p>Matrices are stored as bfloat16, the precision of the reference. Products that read the same
  * input are joined into one matrix, side by side.
  *
  * <p>Llama GGUF files have the query and key rows of each head in the order of adjacent pairs (RoPE
- * turns values 2i and 2i+1). Here they are reordered so that the first half of a head holds the
- * even ones and the second half the odd ones: RoPE then swaps halves, and the products of queries
- * and keys, which are reordered alike, stay the same.
+ * turns values 2i and 2i+1). Parley's operations take them so. For TensorFlow's they are reordered
+ * so that the first half of a head holds the even ones and the second half the odd ones: RoPE then
+ * swaps halves, and the products of queries and keys, which are reordered alike, stay the same.
  */
 final class LlamaWeights {
   static final String EMBEDDING = "embedding";
   static final String OUTPUT_NORM = "output_norm";
   static final String HEAD = "head";
 
-  /** How the rows of a tensor become columns of a variable. */
+  private static final int ROWS_AT_ONCE = 64;
+
+  /** How a variable lies in memory. */
+  private enum Form {
+    VECTOR,
+    /** As in the file, [out, in]: for looking up rows. */
+    ROWS,
+    /** [in, out]: for TensorFlow's products, several times faster than with a transposed matrix. */
+    TRANSPOSED,
+    /** {@link Panels}: for Parley's products. */
+    PANELS
+  }
+
+  /** Which columns of a variable the rows of a tensor become. */
   private enum Order {
     KEEP,
-    HALVES
+    /** Of each head first the even ones, then the odd ones. */
+    HALVES,
+    /** The first 16 of each 32. */
+    GATES,
+    /** The other 16 of each 32. */
+    OPENED
   }
 
   private record Part(String tensor, int rows, Order order) {}
@@ -39,36 +60,57 @@ final class LlamaWeights {
    * A variable of the graph.
    *
    * @param group variables of one group are saved together
-   * @param rows 0 for a vector
+   * @param inputs width of what it is multiplied with
+   * @param columns 1 for a vector
    */
-  record Variable(String name, int group, int rows, int columns, List<Part> parts) {
+  record Variable(String name, int group, Form form, int inputs, int columns, List<Part> parts) {
     boolean isVector() {
-      return rows == 0;
+      return form == Form.VECTOR;
+    }
+
+    Class<? extends TType> storedType() {
+      return isVector() ? TFloat32.class : TBfloat16.class;
+    }
+
+    Shape shape() {
+      return switch (form) {
+        case VECTOR -> Shape.of(inputs);
+        case ROWS -> Shape.of(columns, inputs);
+        case TRANSPOSED -> Shape.of(inputs, columns);
+        case PANELS -> Panels.shape(inputs, columns);
+      };
     }
   }
 
   private final LlamaConfig config;
+  private final boolean packed;
   private final List<Variable> variables = new ArrayList<>();
 
-  LlamaWeights(LlamaConfig config) {
+  private LlamaWeights(LlamaConfig config, boolean packed) {
     this.config = config;
-    int hidden = config.hidden();
+    this.packed = packed;
     int vocabulary = config.vocabularySize();
-    // the embedding is looked up by rows, so it stays [vocabulary, hidden]
+    Part embedding = keep("token_embd.weight", vocabulary);
+    Form embeddingForm = packed ? Form.PANELS : Form.ROWS;
     variables.add(
-        new Variable(
-            EMBEDDING,
-            0,
-            vocabulary,
-            hidden,
-            List.of(new Part("token_embd.weight", vocabulary, Order.KEEP))));
+        new Variable(EMBEDDING, 0, embeddingForm, config.hidden(), vocabulary, List.of(embedding)));
     for (int layer = 0; layer < config.layers(); layer++) {
       addLayer(layer);
     }
     vector(OUTPUT_NORM, config.layers() + 1, "output_norm.weight");
     if (!config.tiedHead()) {
-      matrix(HEAD, config.layers() + 1, hidden, keep("output.weight", vocabulary));
+      matrix(HEAD, config.layers() + 1, config.hidden(), keep("output.weight", vocabulary));
     }
+  }
+
+  /** For the graph of TensorFlow's operations. */
+  static LlamaWeights transposed(LlamaConfig config) {
+    return new LlamaWeights(config, false);
+  }
+
+  /** For the graph of Parley's operations. */
+  static LlamaWeights packed(LlamaConfig config) {
+    return new LlamaWeights(config, true);
   }
 
   private void addLayer(int layer) {
@@ -76,13 +118,14 @@ final class LlamaWeights {
     int group = layer + 1;
     int queryWidth = config.heads() * config.headSize();
     int keyWidth = config.kvHeads() * config.headSize();
+    Order turned = packed ? Order.KEEP : Order.HALVES;
     vector(name(layer, "attention_norm"), group, source + "attn_norm.weight");
     matrix(
         name(layer, "qkv"),
         group,
         config.hidden(),
-        new Part(source + "attn_q.weight", queryWidth, Order.HALVES),
-        new Part(source + "attn_k.weight", keyWidth, Order.HALVES),
+        new Part(source + "attn_q.weight", queryWidth, turned),
+        new Part(source + "attn_k.weight", keyWidth, turned),
         keep(source + "attn_v.weight", keyWidth));
     matrix(
         name(layer, "attention_out"),
@@ -94,8 +137,10 @@ final class LlamaWeights {
         name(layer, "gate_up"),
         group,
         config.hidden(),
-        keep(source + "ffn_gate.weight", config.feedForward()),
-        keep(source + "ffn_up.weight", config.feedForward()));
+        new Part(
+            source + "ffn_gate.weight", config.feedForward(), packed ? Order.GATES : Order.KEEP),
+        new Part(
+            source + "ffn_up.weight", config.feedForward(), packed ? Order.OPENED : Order.KEEP));
     matrix(
         name(layer, "down"),
         group,
@@ -113,15 +158,16 @@ final class LlamaWeights {
 
   private void vector(String name, int group, String tensor) {
     Part part = keep(tensor, 1);
-    variables.add(new Variable(name, group, 0, config.hidden(), List.of(part)));
+    variables.add(new Variable(name, group, Form.VECTOR, config.hidden(), 1, List.of(part)));
   }
 
-  private void matrix(String name, int group, int rows, Part... parts) {
+  private void matrix(String name, int group, int inputs, Part... parts) {
     int columns = 0;
     for (Part part : parts) {
       columns += part.rows();
     }
-    variables.add(new Variable(name, group, rows, columns, List.of(parts)));
+    Form form = packed ? Form.PANELS : Form.TRANSPOSED;
+    variables.add(new Variable(name, group, form, inputs, columns, List.of(parts)));
   }
 
   List<Variable> variables() {
@@ -141,7 +187,7 @@ final class LlamaWeights {
     for (Variable variable : variables) {
       for (Part part : variable.parts()) {
         TensorInfo info = file.tensor(part.tensor());
-        long columns = inputs(variable);
+        long columns = variable.inputs();
         if (info.rows() != part.rows() || info.columns() != columns) {
           throw new UnsupportedModelException(
               "tensor '%s' is %d x %d; the metadata say %d x %d"
@@ -161,75 +207,67 @@ final class LlamaWeights {
     }
   }
 
-  private int inputs(Variable variable) {
-    boolean untransposed = variable.isVector() || variable.name().equals(EMBEDDING);
-    return untransposed ? variable.columns() : variable.rows();
-  }
-
-  /** The variable's values: bfloat16 of a matrix, 32-bit floats of a vector, row-major. */
+  /** The variable's values in its form: bfloat16 of a matrix, 32-bit floats of a vector. */
   ByteBuffer load(GgufFile file, Variable variable) {
     if (variable.isVector()) {
       float[] values = file.read(variable.parts().get(0).tensor());
-      ByteBuffer bytes = allocate(values.length * Float.BYTES);
+      ByteBuffer bytes = allocate((long) values.length * Float.BYTES);
       bytes.asFloatBuffer().put(values);
       return bytes;
     }
-    ByteBuffer bytes = allocate(variable.rows() * variable.columns() * Short.BYTES);
-    if (variable.name().equals(EMBEDDING)) {
-      copyRows(file, variable.parts().get(0), bytes);
-      return bytes;
-    }
+    ByteBuffer bytes = allocate(variable.shape().size() * Short.BYTES);
     int column = 0;
     for (Part part : variable.parts()) {
-      transposeInto(file, variable, part, column, bytes);
+      copy(file, variable, part, column, bytes);
       column += part.rows();
     }
     return bytes;
   }
 
-  private static ByteBuffer allocate(int size) {
-    return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+  private static ByteBuffer allocate(long size) {
+    return ByteBuffer.allocate(Math.toIntExact(size)).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private static final int ROWS_AT_ONCE = 64;
-
-  private static void copyRows(GgufFile file, Part part, ByteBuffer target) {
-    for (int row = 0; row < part.rows(); row += ROWS_AT_ONCE) {
-      int count = Math.min(ROWS_AT_ONCE, part.rows() - row);
-      for (float value : file.read(part.tensor(), row, count)) {
-        target.putShort(Bfloat16.round(value));
-      }
-    }
-    target.flip();
-  }
-
-  private void transposeInto(
+  private void copy(
       GgufFile file, Variable variable, Part part, int firstColumn, ByteBuffer target) {
-    int inputs = variable.rows();
+    int inputs = variable.inputs();
     for (int row = 0; row < part.rows(); row += ROWS_AT_ONCE) {
       int count = Math.min(ROWS_AT_ONCE, part.rows() - row);
       float[] values = file.read(part.tensor(), row, count);
       int[] columns = new int[count];
       for (int i = 0; i < count; i++) {
-        columns[i] = firstColumn + position(row + i, part.order());
+        columns[i] = column(row + i, firstColumn, part.order());
       }
       // input by input, so that neighbouring columns are written together
       for (int input = 0; input < inputs; input++) {
-        int base = input * variable.columns();
         for (int i = 0; i < count; i++) {
           target.putShort(
-              (base + columns[i]) * Short.BYTES, Bfloat16.round(values[i * inputs + input]));
+              index(variable, columns[i], input) * Short.BYTES,
+              Bfloat16.round(values[i * inputs + input]));
         }
       }
     }
   }
 
-  private int position(int row, Order order) {
-    if (order == Order.KEEP) {
-      return row;
-    }
-    int size = config.headSize();
-    int inHead = row % size;
-    return row - inHead + (inHead % 2) * (size / 2) + inHead / 2;
+  private static int index(Variable variable, int column, int input) {
+    return switch (variable.form()) {
+      case VECTOR -> input;
+      case ROWS -> column * variable.inputs() + input;
+      case TRANSPOSED -> input * variable.columns() + column;
+      case PANELS -> Panels.index(column, input, variable.inputs());
+    };
+  }
+
+  private int column(int row, int firstColumn, Order order) {
+    return switch (order) {
+      case KEEP -> firstColumn + row;
+      case HALVES -> {
+        int size = config.headSize();
+        int inHead = row % size;
+        yield firstColumn + row - inHead + (inHead % 2) * (size / 2) + inHead / 2;
+      }
+      case GATES -> row / 16 * 32 + row % 16;
+      case OPENED -> row / 16 * 32 + 16 + row % 16;
+    };
   }
 }

@@ -20,7 +20,6 @@ import org.tensorflow.Operand;
 import org.tensorflow.Session;
 import org.tensorflow.Tensor;
 import org.tensorflow.exceptions.TensorFlowException;
-import org.tensorflow.ndarray.Shape;
 import org.tensorflow.ndarray.buffer.DataBuffers;
 import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
@@ -29,20 +28,14 @@ import org.tensorflow.op.train.MergeV2Checkpoints;
 import org.tensorflow.proto.MetaGraphDef;
 import org.tensorflow.proto.SavedModel;
 import org.tensorflow.proto.SaverDef;
-import org.tensorflow.types.TBfloat16;
-import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TString;
-import org.tensorflow.types.family.TType;
 
 /**
- * Turns a GGUF file into a SavedModel in the cache, once for each file, recipe and arithmetic: the
- * graph, and the weights as its checkpoint. What can be chosen at load, such as the number of KV
- * blocks, is not part of it.
+ * Turns a GGUF file into a SavedModel in the cache, once for each file and recipe: the graph, and
+ * the weights as its checkpoint. What can be chosen at load, such as the number of KV blocks, is
+ * not part of it.
  */
 final class SavedModelImporter {
-  /** Raised when the graph or the stored weights change, so that older imports are not used. */
-  static final int RECIPE = 1;
-
   private static final String MANIFEST = "parley-files.txt";
 
   private SavedModelImporter() {}
@@ -59,26 +52,37 @@ final class SavedModelImporter {
       GgufFile file,
       LlamaConfig config,
       String sha256,
-      Arithmetic arithmetic,
+      Recipe recipe,
       Path cacheFolder,
       ImportListener listener) {
-    String name = sha256 + "-" + RECIPE + "-" + arithmetic.label();
+    String name = sha256 + "-" + recipe.label();
     Path folder = cacheFolder.resolve("imported").resolve(name).toAbsolutePath();
     return CacheFolder.obtain(
         folder,
         SavedModelImporter::isWhole,
         target -> {
-          LlamaWeights weights = new LlamaWeights(config);
-          writeGraph(config, arithmetic, target);
+          LlamaWeights weights =
+              recipe == Recipe.KERNELS
+                  ? LlamaWeights.packed(config)
+                  : LlamaWeights.transposed(config);
+          writeGraph(config, recipe, target);
           writeWeights(file, weights, target, listener);
           writeManifest(target);
         });
   }
 
-  private static void writeGraph(LlamaConfig config, Arithmetic arithmetic, Path target)
+  private static BuiltGraph build(Graph graph, LlamaConfig config, Recipe recipe) {
+    return switch (recipe) {
+      case GRAPH_F32 -> LlamaGraph.build(graph, config, Arithmetic.F32);
+      case GRAPH_BF16 -> LlamaGraph.build(graph, config, Arithmetic.BF16);
+      case KERNELS -> KernelGraph.build(graph, config);
+    };
+  }
+
+  private static void writeGraph(LlamaConfig config, Recipe recipe, Path target)
       throws IOException {
     try (Graph graph = new Graph()) {
-      LlamaGraph.Built built = LlamaGraph.build(graph, config, arithmetic);
+      BuiltGraph built = build(graph, config, recipe);
       MetaGraphDef.Builder meta =
           MetaGraphDef.newBuilder()
               .setMetaInfoDef(MetaGraphDef.MetaInfoDef.newBuilder().addTags("serve"))
@@ -141,7 +145,7 @@ final class SavedModelImporter {
       List<String> names = new ArrayList<>();
       List<Operand<?>> values = new ArrayList<>();
       for (LlamaWeights.Variable variable : members) {
-        Placeholder<?> value = tf.placeholder(storedType(variable));
+        Placeholder<?> value = tf.placeholder(variable.storedType());
         feeds.put(value, tensor(file, weights, variable));
         values.add(value);
         names.add(variable.name());
@@ -158,18 +162,10 @@ final class SavedModelImporter {
     }
   }
 
-  private static Class<? extends TType> storedType(LlamaWeights.Variable variable) {
-    return variable.isVector() ? TFloat32.class : TBfloat16.class;
-  }
-
   private static Tensor tensor(
       GgufFile file, LlamaWeights weights, LlamaWeights.Variable variable) {
     byte[] bytes = weights.load(file, variable).array();
-    Shape shape =
-        variable.isVector()
-            ? Shape.of(variable.columns())
-            : Shape.of(variable.rows(), variable.columns());
-    return Tensor.of(storedType(variable), shape, DataBuffers.of(bytes, true, false));
+    return Tensor.of(variable.storedType(), variable.shape(), DataBuffers.of(bytes, true, false));
   }
 
   private static Operand<TString> strings(Ops tf, List<String> values) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
+import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
 import io.parley.workers.engine.UnsupportedModelException;
 import java.io.IOException;
@@ -51,11 +52,11 @@ class LlamaGraphIT {
 
   private static EngineSettings settings() {
     return new EngineSettings(
-        temporary.resolve("cache"), Optional.of(Arithmetic.F32), 2, 1, BLOCKS, 512);
+        temporary.resolve("cache"), Kernels.OFF, Optional.of(Arithmetic.F32), 2, 1, BLOCKS, 512);
   }
 
   private static int[] tokens(int count, long seed) {
-    return new Random(seed).ints(count, 0, TinyLlama.VOCABULARY).toArray();
+    return new Random(seed).ints(count, 0, TinyLlama.ODD.vocabulary()).toArray();
   }
 
   private static int[] range(int from, int count) {
@@ -176,7 +177,7 @@ class LlamaGraphIT {
   void refusesABadStepAndGoesOn() {
     StepInput bad =
         new StepInput(
-            new int[] {TinyLlama.VOCABULARY},
+            new int[] {TinyLlama.ODD.vocabulary()},
             new int[1],
             new int[1],
             new int[][] {{0}},
@@ -222,7 +223,13 @@ class LlamaGraphIT {
     // 20,000 blocks of this model are 400 MB of keys and values
     EngineSettings large =
         new EngineSettings(
-            temporary.resolve("cache"), Optional.of(Arithmetic.F32), 2, 1, 20_000, 512);
+            temporary.resolve("cache"),
+            Kernels.OFF,
+            Optional.of(Arithmetic.F32),
+            2,
+            1,
+            20_000,
+            512);
     long before = 0;
     for (int i = 0; i < 5; i++) {
       TensorFlowEngine.load(file, "memory", large, ImportListener.NONE).close();

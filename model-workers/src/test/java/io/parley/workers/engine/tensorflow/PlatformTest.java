@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.parley.workers.engine.Arithmetic;
+import io.parley.workers.engine.Kernels;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,8 +34,24 @@ class PlatformTest {
     "'',F32"
   })
   void choosesTheArithmeticByTheCpu(String flags, Arithmetic expected) {
-    assertThat(CpuFeatures.fastest(List.of("processor : 0", "flags\t\t: " + flags)))
-        .isEqualTo(expected);
+    assertThat(cpu(flags).fastestArithmetic()).isEqualTo(expected);
+  }
+
+  private static CpuFeatures cpu(String flags) {
+    return CpuFeatures.read(List.of("processor : 0", "flags\t\t: " + flags));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "avx2 fma avx512f avx512bw avx512vl avx512dq avx512_bf16,AVX512BF16",
+    "avx2 fma avx512f avx512_bf16,AVX512F",
+    "avx2 fma avx,AVX2",
+    "avx2,PORTABLE",
+    "'',PORTABLE"
+  })
+  void choosesTheKernelsByTheCpu(String flags, Kernels expected) {
+    assertThat(cpu(flags).bestKernels()).isEqualTo(expected);
+    assertThat(cpu(flags).runs(expected)).isTrue();
   }
 
   @Test

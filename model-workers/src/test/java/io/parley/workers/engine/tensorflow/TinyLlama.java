@@ -7,62 +7,81 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * A random Llama model of odd sizes, as a GGUF file and as plain Java: the same forward pass in
- * double precision, over a whole sequence at once and straight from the definition. It turns
- * adjacent pairs of values, as llama.cpp does with such files.
+ * A random Llama model, as a GGUF file and as plain Java: the same forward pass in double
+ * precision, over a whole sequence at once and straight from the definition. It turns adjacent
+ * pairs of values, as llama.cpp does with such files.
  */
 final class TinyLlama {
+  /** The model's widths. */
+  record Sizes(
+      int hidden,
+      int heads,
+      int kvHeads,
+      int headSize,
+      int rotated,
+      int feedForward,
+      int vocabulary) {}
+
+  /** None of them is a multiple of much. */
+  static final Sizes ODD = new Sizes(20, 6, 2, 10, 8, 28, 37);
+
   static final int LAYERS = 2;
-  static final int HIDDEN = 20;
-  static final int HEADS = 6;
-  static final int KV_HEADS = 2;
-  static final int HEAD_SIZE = 10;
-  static final int ROTATED = 8;
-  static final int FEED_FORWARD = 28;
-  static final int VOCABULARY = 37;
   static final int CONTEXT = 256;
   private static final double EPSILON = 1e-5;
   private static final double BASE = 500;
 
   private final Map<String, float[]> tensors = new HashMap<>();
   private final GgufWriter writer = new GgufWriter();
+  private final Sizes sizes;
+  private final double deviation;
   private final boolean tied;
 
   TinyLlama(long seed, boolean tied) {
+    this(seed, tied, ODD, 0.4);
+  }
+
+  /**
+   * A model of random weights.
+   *
+   * @param deviation of a weight: the wider the model, the smaller, or its softmax has one winner
+   */
+  TinyLlama(long seed, boolean tied, Sizes sizes, double deviation) {
+    this.sizes = sizes;
     this.tied = tied;
+    this.deviation = deviation;
     Random random = new Random(seed);
     writer
         .string("general.architecture", "llama")
         .integer("llama.block_count", LAYERS)
-        .integer("llama.embedding_length", HIDDEN)
-        .integer("llama.attention.head_count", HEADS)
-        .integer("llama.attention.head_count_kv", KV_HEADS)
-        .integer("llama.attention.key_length", HEAD_SIZE)
-        .integer("llama.attention.value_length", HEAD_SIZE)
-        .integer("llama.feed_forward_length", FEED_FORWARD)
+        .integer("llama.embedding_length", sizes.hidden())
+        .integer("llama.attention.head_count", sizes.heads())
+        .integer("llama.attention.head_count_kv", sizes.kvHeads())
+        .integer("llama.attention.key_length", sizes.headSize())
+        .integer("llama.attention.value_length", sizes.headSize())
+        .integer("llama.feed_forward_length", sizes.feedForward())
         .integer("llama.context_length", CONTEXT)
-        .integer("llama.rope.dimension_count", ROTATED)
+        .integer("llama.rope.dimension_count", sizes.rotated())
         .number("llama.rope.freq_base", (float) BASE)
         .string("llama.rope.scaling.type", "linear")
         .number("llama.rope.scaling.factor", 2f)
         .number("llama.attention.layer_norm_rms_epsilon", (float) EPSILON);
-    matrix(random, "token_embd.weight", VOCABULARY, HIDDEN);
-    vector(random, "output_norm.weight", HIDDEN);
-    vector(random, "rope_freqs.weight", ROTATED / 2);
+    matrix(random, "token_embd.weight", sizes.vocabulary(), sizes.hidden());
+    vector(random, "output_norm.weight", sizes.hidden());
+    vector(random, "rope_freqs.weight", sizes.rotated() / 2);
     if (!tied) {
-      matrix(random, "output.weight", VOCABULARY, HIDDEN);
+      matrix(random, "output.weight", sizes.vocabulary(), sizes.hidden());
     }
     for (int layer = 0; layer < LAYERS; layer++) {
       String name = "blk." + layer + ".";
-      vector(random, name + "attn_norm.weight", HIDDEN);
-      matrix(random, name + "attn_q.weight", HEADS * HEAD_SIZE, HIDDEN);
-      matrix(random, name + "attn_k.weight", KV_HEADS * HEAD_SIZE, HIDDEN);
-      matrix(random, name + "attn_v.weight", KV_HEADS * HEAD_SIZE, HIDDEN);
-      matrix(random, name + "attn_output.weight", HIDDEN, HEADS * HEAD_SIZE);
-      vector(random, name + "ffn_norm.weight", HIDDEN);
-      matrix(random, name + "ffn_gate.weight", FEED_FORWARD, HIDDEN);
-      matrix(random, name + "ffn_up.weight", FEED_FORWARD, HIDDEN);
-      matrix(random, name + "ffn_down.weight", HIDDEN, FEED_FORWARD);
+      vector(random, name + "attn_norm.weight", sizes.hidden());
+      matrix(random, name + "attn_q.weight", sizes.heads() * sizes.headSize(), sizes.hidden());
+      matrix(random, name + "attn_k.weight", sizes.kvHeads() * sizes.headSize(), sizes.hidden());
+      matrix(random, name + "attn_v.weight", sizes.kvHeads() * sizes.headSize(), sizes.hidden());
+      matrix(random, name + "attn_output.weight", sizes.hidden(), sizes.heads() * sizes.headSize());
+      vector(random, name + "ffn_norm.weight", sizes.hidden());
+      matrix(random, name + "ffn_gate.weight", sizes.feedForward(), sizes.hidden());
+      matrix(random, name + "ffn_up.weight", sizes.feedForward(), sizes.hidden());
+      matrix(random, name + "ffn_down.weight", sizes.hidden(), sizes.feedForward());
     }
   }
 
@@ -70,7 +89,7 @@ final class TinyLlama {
   private void matrix(Random random, String name, int rows, int columns) {
     float[] values = new float[rows * columns];
     for (int i = 0; i < values.length; i++) {
-      values[i] = Bfloat16.widen(Bfloat16.round((float) (random.nextGaussian() * 0.4)));
+      values[i] = Bfloat16.widen(Bfloat16.round((float) (random.nextGaussian() * deviation)));
     }
     tensors.put(name, values);
     writer.tensor(name, values, columns, rows);
@@ -98,7 +117,7 @@ final class TinyLlama {
   double[][] logits(int[] tokens) {
     double[][] stream = new double[tokens.length][];
     for (int i = 0; i < tokens.length; i++) {
-      stream[i] = row(tensors.get("token_embd.weight"), tokens[i], HIDDEN);
+      stream[i] = row(tensors.get("token_embd.weight"), tokens[i], sizes.hidden());
     }
     for (int layer = 0; layer < LAYERS; layer++) {
       String name = "blk." + layer + ".";
@@ -127,23 +146,23 @@ final class TinyLlama {
       keys[i] = rotated(product(name + "attn_k.weight", x), i);
       values[i] = product(name + "attn_v.weight", x);
     }
-    double[][] out = new double[count][HEADS * HEAD_SIZE];
+    double[][] out = new double[count][sizes.heads() * sizes.headSize()];
     for (int i = 0; i < count; i++) {
-      for (int head = 0; head < HEADS; head++) {
-        int at = head * HEAD_SIZE;
-        int kvAt = head / (HEADS / KV_HEADS) * HEAD_SIZE;
+      for (int head = 0; head < sizes.heads(); head++) {
+        int at = head * sizes.headSize();
+        int kvAt = head / (sizes.heads() / sizes.kvHeads()) * sizes.headSize();
         double[] weights = new double[i + 1];
         double total = 0;
         for (int j = 0; j <= i; j++) {
           double score = 0;
-          for (int d = 0; d < HEAD_SIZE; d++) {
+          for (int d = 0; d < sizes.headSize(); d++) {
             score += queries[i][at + d] * keys[j][kvAt + d];
           }
-          weights[j] = Math.exp(score / Math.sqrt(HEAD_SIZE));
+          weights[j] = Math.exp(score / Math.sqrt(sizes.headSize()));
           total += weights[j];
         }
         for (int j = 0; j <= i; j++) {
-          for (int d = 0; d < HEAD_SIZE; d++) {
+          for (int d = 0; d < sizes.headSize(); d++) {
             out[i][at + d] += weights[j] / total * values[j][kvAt + d];
           }
         }
@@ -155,9 +174,9 @@ final class TinyLlama {
   private double[] rotated(double[] x, int position) {
     float[] divisors = tensors.get("rope_freqs.weight");
     double[] out = x.clone();
-    for (int head = 0; head < x.length; head += HEAD_SIZE) {
-      for (int i = 0; i < ROTATED / 2; i++) {
-        double angle = position / 2.0 * Math.pow(BASE, -2.0 * i / ROTATED) / divisors[i];
+    for (int head = 0; head < x.length; head += sizes.headSize()) {
+      for (int i = 0; i < sizes.rotated() / 2; i++) {
+        double angle = position / 2.0 * Math.pow(BASE, -2.0 * i / sizes.rotated()) / divisors[i];
         double a = x[head + 2 * i];
         double b = x[head + 2 * i + 1];
         out[head + 2 * i] = a * Math.cos(angle) - b * Math.sin(angle);

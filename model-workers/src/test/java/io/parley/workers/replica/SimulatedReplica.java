@@ -30,8 +30,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A replica without a model, for capacity planning and tests: it keeps the times and the slots of a
- * real one, and writes {@code "w123 "} for token 123.
+ * A replica without a model, for tests: it keeps the times and the slots of a real one, and writes
+ * {@code "w123 "} for token 123.
  *
  * <p>A token is a pure function of the messages, the sampling seed and its position in the answer,
  * so that a resumed attempt goes on exactly, on this or any other simulated replica of the same
@@ -50,7 +50,7 @@ public final class SimulatedReplica implements Replica {
    * @param prefillTokensPerSecond prompt tokens a second of one sequence; 0 is as fast as it goes
    * @param answerTokens answers end by themselves after half to one and a half times as many, drawn
    *     from messages and seed; 0 is never
-   * @param worksMax running and waiting works in all; past it {@link #start} fails the work
+   * @param worksMax running and waiting works in all; past it {@link #start} has no room
    */
   public record Settings(
       ModelInfo model,
@@ -135,12 +135,11 @@ public final class SimulatedReplica implements Replica {
    * @throws IllegalStateException when a work with this id is running already
    */
   @Override
-  public void start(Work work, Listener listener) {
-    Run run = new Run(work, listener);
+  public boolean start(Work work, Listener listener) {
     if (works.size() >= settings.worksMax()) {
-      listener.failed(FailureCode.ENGINE_FAILED, "the replica holds as many works as it may");
-      return;
+      return false;
     }
+    Run run = new Run(work, listener);
     if (works.putIfAbsent(work.id(), run) != null) {
       throw new IllegalStateException(work.id() + " is running already");
     }
@@ -151,6 +150,12 @@ public final class SimulatedReplica implements Replica {
         listener.failed(FailureCode.WORKER_LOST, "the replica is closed");
       }
     }
+    return true;
+  }
+
+  @Override
+  public boolean isBroken() {
+    return false;
   }
 
   @Override

@@ -1,0 +1,198 @@
+package io.parley.node.http;
+
+import akka.Done;
+import akka.NotUsed;
+import akka.actor.Cancellable;
+import akka.actor.typed.ActorSystem;
+import akka.http.javadsl.IncomingConnection;
+import akka.http.javadsl.model.HttpEntities;
+import akka.http.javadsl.model.HttpRequest;
+import akka.http.javadsl.model.HttpResponse;
+import akka.stream.KillSwitches;
+import akka.stream.Materializer;
+import akka.stream.SharedKillSwitch;
+import akka.stream.javadsl.Flow;
+import akka.stream.javadsl.Keep;
+import akka.stream.javadsl.Sink;
+import akka.stream.javadsl.Source;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The open connections: only so many of one address, none that asks nothing for long, and an
+ * orderly end.
+ */
+final class Connections {
+  private static final Logger LOG = LoggerFactory.getLogger(Connections.class);
+
+  /** Two, so that the next bytes of a connection, or its end, are seen while a request runs. */
+  static final int PIPELINED = 2;
+
+  private final Edge edge;
+  private final HttpSettings settings;
+  private final ActorSystem<?> system;
+  private final AddressLimit addresses;
+  private final Set<Open> open = ConcurrentHashMap.newKeySet();
+
+  Connections(Edge edge, HttpSettings settings, ActorSystem<?> system) {
+    this.edge = edge;
+    this.settings = settings;
+    this.system = system;
+    this.addresses = new AddressLimit(settings.maxConnectionsPerAddress());
+  }
+
+  /** Serves a connection to its end; the stage does not fail. */
+  CompletionStage<Done> serve(IncomingConnection incoming) {
+    String address = incoming.remoteAddress().getAddress().getHostAddress();
+    Materializer materializer = Materializer.matFromSystem(system);
+    if (!addresses.enter(address)) {
+      LOG.debug("{} has as many connections as it may", address);
+      incoming.handleWith(refusing(), materializer);
+      return CompletableFuture.completedFuture(Done.getInstance());
+    }
+    Open connection = new Open();
+    open.add(connection);
+    connection.awaitRequest();
+    return incoming
+        .handleWith(connection.flow(), materializer)
+        .handle((end, failure) -> Done.getInstance())
+        .whenComplete(
+            (end, failure) -> {
+              open.remove(connection);
+              connection.wasClosed();
+              addresses.leave(address);
+            });
+  }
+
+  private static Flow<HttpRequest, HttpResponse, NotUsed> refusing() {
+    return Flow.fromSinkAndSource(Sink.cancelled(), Source.empty());
+  }
+
+  int count() {
+    return addresses.total();
+  }
+
+  /**
+   * Ends each connection with its last response, at the deadline in any case. Akka's own
+   * termination would cut the streams at once. It is done when all responses were handed over; what
+   * of them is still on its way leaves while the cluster is left.
+   */
+  CompletionStage<Done> end(Duration deadline) {
+    var all = Set.copyOf(open);
+    all.forEach(Open::endSoon);
+    Cancellable cut =
+        system
+            .scheduler()
+            .scheduleOnce(
+                deadline, () -> Set.copyOf(open).forEach(Open::cut), system.executionContext());
+    return CompletableFuture.allOf(
+            all.stream().map(one -> one.ended).toArray(CompletableFuture[]::new))
+        .handle(
+            (ended, failure) -> {
+              cut.cancel();
+              return Done.getInstance();
+            });
+  }
+
+  private final class Open {
+    private final Connection client = Connection.open();
+    private final SharedKillSwitch requests = KillSwitches.shared("requests");
+    private final SharedKillSwitch bodies = KillSwitches.shared("bodies");
+    private final CompletableFuture<Done> ended = new CompletableFuture<>();
+    private int pending; // guarded by this
+    private boolean last; // guarded by this
+    private Cancellable timer = Cancellable.alreadyCancelled(); // guarded by this
+
+    Flow<HttpRequest, HttpResponse, CompletionStage<Done>> flow() {
+      return Flow.<HttpRequest>create()
+          .watchTermination(Keep.right())
+          .map(this::began)
+          .mapAsync(PIPELINED, request -> edge.handle(request, seenBy(request)))
+          .via(requests.flow())
+          .map(this::answered)
+          .watchTermination(
+              (in, out) -> {
+                in.whenComplete((end, failure) -> client.closed().give());
+                out.whenComplete((end, failure) -> client.terminated().give());
+                return in.handle((end, failure) -> end)
+                    .thenCombine(out.handle((end, failure) -> end), (a, b) -> Done.getInstance());
+              });
+    }
+
+    /**
+     * After {@code Connection: close} no request follows, which looks as if the client had left.
+     */
+    private Connection seenBy(HttpRequest request) {
+      boolean lastOne =
+          request.protocol().value().equals("HTTP/1.0")
+              || request
+                  .getHeader("Connection")
+                  .filter(header -> header.value().equalsIgnoreCase("close"))
+                  .isPresent();
+      return lastOne ? client.halfClosing() : client;
+    }
+
+    private synchronized HttpRequest began(HttpRequest request) {
+      pending++;
+      timer.cancel();
+      return request;
+    }
+
+    private HttpResponse answered(HttpResponse response) {
+      HttpResponse stoppable =
+          response.entity().isStrict()
+              ? response
+              : response.withEntity(
+                  HttpEntities.create(
+                      response.entity().getContentType(),
+                      response.entity().getDataBytes().via(bodies.flow())));
+      return Replies.whenEnded(stoppable, client, this::wasAnswered);
+    }
+
+    private synchronized void wasAnswered() {
+      pending--;
+      if (pending == 0) {
+        awaitRequest();
+      }
+    }
+
+    /** No request is in progress, and the next one has so long to come. */
+    synchronized void awaitRequest() {
+      if (last) {
+        requests.shutdown();
+      } else {
+        timer.cancel();
+        timer =
+            system
+                .scheduler()
+                .scheduleOnce(settings.headTimeout(), this::endIfIdle, system.executionContext());
+      }
+    }
+
+    private synchronized void endIfIdle() {
+      if (pending == 0) {
+        requests.shutdown();
+      }
+    }
+
+    synchronized void endSoon() {
+      last = true;
+      endIfIdle();
+    }
+
+    void cut() {
+      bodies.abort(new IllegalStateException("the server stops"));
+      requests.shutdown();
+    }
+
+    synchronized void wasClosed() {
+      timer.cancel();
+      ended.complete(Done.getInstance());
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package io.parley.workers.engine.tensorflow;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.StepInput;
+import java.nio.IntBuffer;
+import java.util.Map;
+
+/** A step of {@link KernelGraph}: one call, whatever the batch. */
+final class KernelPass implements ForwardPass {
+  private final LoadedGraph graph;
+  private final int[] execution;
+
+  KernelPass(LoadedGraph graph, Kernels variant, int threads) {
+    this.graph = graph;
+    this.execution = new int[] {KernelGraph.number(variant), threads};
+  }
+
+  @Override
+  public void reset(int blocks) {
+    try (NDManager manager = graph.newManager()) {
+      graph.call(KernelGraph.RESET, Map.of("blocks", manager.create(blocks)), manager);
+    }
+  }
+
+  @Override
+  public void run(StepInput input, Logits logits) {
+    try (NDManager manager = graph.newManager()) {
+      Map<String, NDArray> inputs =
+          Map.of(
+              "tokens", LoadedGraph.vector(manager, input.tokens()),
+              "positions", LoadedGraph.vector(manager, input.positions()),
+              "sequences", LoadedGraph.vector(manager, input.sequences()),
+              "tables", tables(manager, input.blockTables()),
+              "rows", LoadedGraph.vector(manager, input.rows()),
+              "execution", LoadedGraph.vector(manager, execution));
+      logits.put(graph.call(KernelGraph.STEP, inputs, manager));
+    }
+  }
+
+  /** As wide as the longest; what is past a table's end is not read. */
+  private static NDArray tables(NDManager manager, int[][] tables) {
+    int columns = 0;
+    for (int[] table : tables) {
+      columns = Math.max(columns, table.length);
+    }
+    int[] flat = new int[tables.length * columns];
+    for (int i = 0; i < tables.length; i++) {
+      System.arraycopy(tables[i], 0, flat, i * columns, tables[i].length);
+    }
+    return manager.create(IntBuffer.wrap(flat), new Shape(tables.length, columns));
+  }
+}

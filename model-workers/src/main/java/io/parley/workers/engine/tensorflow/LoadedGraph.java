@@ -1,0 +1,80 @@
+package io.parley.workers.engine.tensorflow;
+
+import ai.djl.Device;
+import ai.djl.MalformedModelException;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.tensorflow.engine.TfSymbolBlock;
+import ai.djl.training.ParameterStore;
+import io.parley.workers.engine.EngineException;
+import java.io.IOException;
+import java.nio.IntBuffer;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.tensorflow.proto.ConfigProto;
+
+/**
+ * A SavedModel in a session, called by signature. Its variables, weights and KV memory, lie outside
+ * of the Java heap; {@link #close} frees them.
+ */
+final class LoadedGraph implements AutoCloseable {
+  private final Model model;
+  private final Map<String, TfSymbolBlock> signatures;
+
+  private LoadedGraph(Model model, Map<String, TfSymbolBlock> signatures) {
+    this.model = model;
+    this.signatures = signatures;
+  }
+
+  /**
+   * @throws EngineException when TensorFlow cannot load it
+   */
+  static LoadedGraph open(Path savedModel, List<String> keys, ConfigProto session) {
+    Model model = Model.newInstance("llama", Device.cpu(), "TensorFlow");
+    Map<String, Object> options = new HashMap<>();
+    options.put("Tags", new String[] {"serve"});
+    options.put("SignatureDefKey", keys.get(0));
+    options.put("ConfigProto", session);
+    try {
+      model.load(savedModel, null, options);
+      TfSymbolBlock first = (TfSymbolBlock) model.getBlock();
+      Map<String, TfSymbolBlock> signatures = new HashMap<>(Map.of(keys.get(0), first));
+      for (String key : keys.subList(1, keys.size())) {
+        signatures.put(key, new TfSymbolBlock(first.getSavedModelBundle(), key));
+      }
+      return new LoadedGraph(model, signatures);
+    } catch (IOException | MalformedModelException | RuntimeException e) {
+      model.close();
+      throw new EngineException("cannot load " + savedModel + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** What is made of it is freed with it. */
+  NDManager newManager() {
+    return model.getNDManager().newSubManager();
+  }
+
+  static NDArray vector(NDManager manager, int... values) {
+    return manager.create(IntBuffer.wrap(values), new Shape(values.length));
+  }
+
+  /** DJL takes the inputs in an order of its own. */
+  NDArray call(String key, Map<String, NDArray> inputs, NDManager manager) {
+    TfSymbolBlock block = signatures.get(key);
+    NDList ordered = new NDList();
+    for (String name : block.describeInput().keys()) {
+      ordered.add(inputs.get(name));
+    }
+    return block.forward(new ParameterStore(manager, false), ordered, false).singletonOrThrow();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

@@ -1,0 +1,264 @@
+// Rotation, the write into KV memory, and causal attention over it; part of each variant.
+#pragma once
+#include "simd.h"
+#include "thread_pool.h"
+
+namespace parley {
+namespace {
+
+constexpr float kHidden = -1e30f;  // the score of a position that is not seen
+constexpr float kNothing = -80.f;  // a score so far below the largest one weighs nothing
+constexpr int kHeadSizeMax = 512;
+
+static_assert(kAttentionRows <= kScoreRows, "scores of a register block have no room");
+
+INLINE int64_t stride_of_block(const AttentionCall& call) {
+  return static_cast<int64_t>(call.kvHeads) * call.block * call.headSize;
+}
+
+INLINE const int32_t* table_of(const AttentionCall& call, int64_t row) {
+  return call.tables + call.sequences[row] * call.tableColumns;
+}
+
+INLINE const float* head_of(const AttentionCall& call, int64_t row, int head) {
+  const int64_t width = static_cast<int64_t>(call.heads + 2 * call.kvHeads) * call.headSize;
+  return call.qkv + row * width + static_cast<int64_t>(head) * call.headSize;
+}
+
+INLINE void write_key(const AttentionCall& call, int64_t row, int head, bf16* block, int64_t offset) {
+  const int size = call.headSize;
+  const float* k = head_of(call, row, call.heads + head);
+  const float* cosines = call.rotation + row * size;
+  const float* sines = cosines + size / 2;
+  bf16* out = block + (offset / kLanes * kLanes) * size + (offset % kLanes) * 2;
+  for (int i = 0; i < size / 2; i++) {
+    const float a = k[2 * i], b = k[2 * i + 1];
+    out[i * kPanel] = narrow(a * cosines[i] - b * sines[i]);
+    out[i * kPanel + 1] = narrow(a * sines[i] + b * cosines[i]);
+  }
+}
+
+INLINE void write_value(const AttentionCall& call, int64_t row, int head, bf16* block, int64_t offset) {
+  const int size = call.headSize;
+  const float* v = head_of(call, row, call.heads + call.kvHeads + head);
+  bf16* out = block + offset / 2 * 2 * size + offset % 2;
+  for (int i = 0; i < size; i++) {
+    out[2 * i] = narrow(v[i]);
+  }
+  if (offset % 2 == 0) {
+    // the pair's other position comes later; until then its weight is 0, and 0 times infinity is not
+    for (int i = 0; i < size; i++) {
+      if ((out[2 * i + 1] & 0x7f80) == 0x7f80) {
+        out[2 * i + 1] = 0;
+      }
+    }
+  }
+}
+
+/** All rows of one head, by one thread: pairs of positions share their place. */
+INLINE void write_head(const AttentionCall& call, int head, bool keys) {
+  const int64_t head_at = static_cast<int64_t>(head) * call.block * call.headSize;
+  for (int64_t row = 0; row < call.rows; row++) {
+    const int64_t block = table_of(call, row)[call.positions[row] / call.block];
+    const int64_t offset = call.positions[row] % call.block;
+    const int64_t at = block * stride_of_block(call) + head_at;
+    if (keys) {
+      write_key(call, row, head, call.keys + at, offset);
+    } else {
+      write_value(call, row, head, call.values + at, offset);
+    }
+  }
+}
+
+/** A row's query of one head, turned and scaled. */
+INLINE void prepare_query(const AttentionCall& call, int64_t row, int head, Factor* out) {
+  const int size = call.headSize;
+  const float* q = head_of(call, row, head);
+  const float* cosines = call.rotation + row * size;
+  const float* sines = cosines + size / 2;
+  const float shrink = 1.f / __builtin_sqrtf(static_cast<float>(size));
+  for (int i = 0; i < size / 2; i++) {
+    const float a = q[2 * i], b = q[2 * i + 1];
+    out[2 * i] = factor((a * cosines[i] - b * sines[i]) * shrink);
+    out[2 * i + 1] = factor((a * sines[i] + b * cosines[i]) * shrink);
+  }
+}
+
+/** Queries of one sequence and one KV head that are attended together. */
+struct Queries {
+  Factor values[kAttentionRows][kHeadSizeMax];
+  int64_t seen[kAttentionRows];  // positions 0 to seen-1
+  float* out[kAttentionRows];
+};
+
+/** Scores of all positions, 16 at a time; gives the largest of each query. */
+template <int ROWS>
+INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys, const int32_t* table,
+                  int64_t end, float* scores, float* top) {
+  const int64_t stride = stride_of_block(call);
+  const int size = call.headSize;
+  const auto at = [&](int64_t p) {
+    return keys + table[p / call.block] * stride + (p % call.block) * size;
+  };
+  F32 tops[ROWS];
+  for (int r = 0; r < ROWS; r++) {
+    tops[r] = splat(kHidden);
+  }
+  for (int64_t p = 0; p < end; p += kLanes) {
+    const bf16* k = at(p);
+    const bf16* ahead = at(p + 64 < end ? p + 64 : p);
+    F32 even[ROWS], odd[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+      even[r] = odd[r] = splat(0.f);
+    }
+    for (int d = 0; d < size; d += 4) {
+      const Pairs k0 = load_pairs(k + d * kLanes);
+      const Pairs k1 = load_pairs(k + d * kLanes + kPanel);
+      fetch_near(ahead + d * kLanes);
+      fetch_near(ahead + d * kLanes + kPanel);
+#pragma GCC unroll 6
+      for (int r = 0; r < ROWS; r++) {
+        even[r] = dot(even[r], k0, q.values[r] + d);
+        odd[r] = dot(odd[r], k1, q.values[r] + d + 2);
+      }
+    }
+    for (int r = 0; r < ROWS; r++) {
+      const F32 v = first(q.seen[r] - p, even[r] + odd[r], splat(kHidden));
+      tops[r] = max(tops[r], v);
+      store(scores + r * call.scoreStride + p, v);
+    }
+  }
+  for (int r = 0; r < ROWS; r++) {
+    top[r] = largest(tops[r]);
+  }
+}
+
+/** Makes weights of a query's scores, in place; gives 1 / their sum. */
+INLINE float soften(float* scores, int64_t end, float top) {
+  Factor* weights = reinterpret_cast<Factor*>(scores);  // they trail the scores still to be read
+  F32 total = splat(0.f);
+  for (int64_t p = 0; p < end; p += kLanes) {
+    const F32 below = load(scores + p) - splat(top);
+    const F32 weight = where_at_least(below, kNothing, exponential(below));
+    total = total + weight;
+    store_factors(weights + p, weight);
+  }
+  return 1.f / sum(total);
+}
+
+/** The values' mean by weight, 64 of a head at a time. */
+template <int ROWS>
+INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values, const int32_t* table,
+                int64_t end, const float* scores, const float* shares) {
+  const int64_t stride = stride_of_block(call);
+  const int size = call.headSize;
+  for (int d = 0; d < size; d += 64) {
+    F32 sums[ROWS][4];
+    for (int r = 0; r < ROWS; r++) {
+      for (int j = 0; j < 4; j++) {
+        sums[r][j] = splat(0.f);
+      }
+    }
+    for (int64_t from = 0; from < end; from += call.block) {
+      const int64_t count = end - from < call.block ? end - from : call.block;
+      const int64_t ahead = from + call.block < end ? from + call.block : from;
+      const bf16* v = values + table[from / call.block] * stride + d * 2;
+      const bf16* next = values + table[ahead / call.block] * stride + d * 2;
+      for (int64_t p = 0; p < count; p += 2, v += 2 * size, next += 2 * size) {
+        Pairs pairs[4];
+        for (int j = 0; j < 4; j++) {
+          fetch_near(next + j * kPanel);
+          pairs[j] = load_pairs(v + j * kPanel);
+        }
+#pragma GCC unroll 6
+        for (int r = 0; r < ROWS; r++) {
+          const Factor* weights = reinterpret_cast<const Factor*>(scores + r * call.scoreStride);
+          for (int j = 0; j < 4; j++) {
+            sums[r][j] = dot(sums[r][j], pairs[j], weights + from + p);
+          }
+        }
+      }
+    }
+    for (int r = 0; r < ROWS; r++) {
+      for (int j = 0; j < 4; j++) {
+        store(q.out[r] + d + j * kLanes, sums[r][j] * splat(shares[r]));
+      }
+    }
+  }
+}
+
+template <int ROWS>
+void attend(const AttentionCall& call, const Queries& q, int kv_head, const int32_t* table,
+            float* scores) {
+  const int64_t head_at = static_cast<int64_t>(kv_head) * call.block * call.headSize;
+  int64_t end = 0;
+  for (int r = 0; r < ROWS; r++) {
+    end = q.seen[r] > end ? q.seen[r] : end;
+  }
+  float top[ROWS], shares[ROWS];
+  score<ROWS>(call, q, call.keys + head_at, table, end, scores, top);
+  for (int r = 0; r < ROWS; r++) {
+    shares[r] = soften(scores + r * call.scoreStride, end, top[r]);
+  }
+  mix<ROWS>(call, q, call.values + head_at, table, end, scores, shares);
+}
+
+template <int ROWS = kAttentionRows>
+INLINE void attend_some(int count, const AttentionCall& call, const Queries& q, int kv_head,
+                        const int32_t* table, float* scores) {
+  if (count == ROWS) {
+    attend<ROWS>(call, q, kv_head, table, scores);
+  } else if constexpr (ROWS > 1) {
+    attend_some<ROWS - 1>(count, call, q, kv_head, table, scores);
+  }
+}
+
+/** All queries of one KV head in rows [from, to), which are of one sequence. */
+void attend_rows(const AttentionCall& call, int64_t from, int64_t to, int kv_head, float* scores) {
+  const int group = call.heads / call.kvHeads;
+  const int total = static_cast<int>(to - from) * group;
+  for (int done = 0; done < total; done += kAttentionRows) {
+    const int count = total - done < kAttentionRows ? total - done : kAttentionRows;
+    Queries q;
+    for (int i = 0; i < count; i++) {
+      const int64_t row = from + (done + i) / group;
+      const int head = kv_head * group + (done + i) % group;
+      prepare_query(call, row, head, q.values[i]);
+      q.seen[i] = call.positions[row] + int64_t{1};
+      q.out[i] = call.y + (row * call.heads + head) * call.headSize;
+    }
+    attend_some(count, call, q, kv_head, table_of(call, from), scores);
+  }
+}
+
+void attention(const AttentionCall& call, ThreadPool& pool) {
+  if (call.rows < 8) {
+    for (int head = 0; head < call.kvHeads; head++) {
+      write_head(call, head, true);
+      write_head(call, head, false);
+    }
+  } else {
+    parallel(pool, 2 * call.kvHeads, [&](int64_t item, int) {
+      write_head(call, static_cast<int>(item / 2), item % 2 == 0);
+    });
+  }
+  // neighbouring rows of a sequence share what they read, where their queries fit the registers
+  const int64_t together = call.heads / call.kvHeads * 2 <= kAttentionRows ? 2 : 1;
+  const int64_t runs = (call.rows + together - 1) / together;
+  parallel(pool, runs * call.kvHeads, [&](int64_t item, int thread) {
+    const int64_t from = (runs - 1 - item / call.kvHeads) * together;  // long contexts first
+    const int64_t to = from + together < call.rows ? from + together : call.rows;
+    const int kv_head = static_cast<int>(item % call.kvHeads);
+    float* scores = call.scores + thread * kScoreRows * call.scoreStride;
+    if (call.sequences[from] == call.sequences[to - 1]) {
+      attend_rows(call, from, to, kv_head, scores);
+      return;
+    }
+    for (int64_t row = from; row < to; row++) {
+      attend_rows(call, row, row + 1, kv_head, scores);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace parley

@@ -1,0 +1,88 @@
+// What a kernel variant offers, and the calls that it takes. One source (variant.cc) is compiled once
+// for each instruction set; nothing here depends on TensorFlow.
+//
+// A result never depends on what else is in the call: each output is summed up by one accumulator, in
+// one fixed order, for every number of rows, threads and pieces.
+#pragma once
+#include <cstdint>
+
+namespace parley {
+
+class ThreadPool;
+
+/** The upper half of a 32-bit float. */
+using bf16 = uint16_t;
+
+/** Columns of a weight panel, and lanes of a vector. */
+constexpr int64_t kPanel = 32;
+constexpr int64_t kLanes = 16;
+
+/** Rows whose activations are held at a time; bounds the working memory. */
+constexpr int64_t kRowsAtOnce = 96;
+
+/** The most rows of scores that attention holds for a thread. */
+constexpr int64_t kScoreRows = 6;
+
+/**
+ * y = f(x) * weights, f: nothing or RMS normalisation. Where the CPU multiplies bfloat16, f(x) is rounded
+ * to it.
+ *
+ * Weights are panels of 32 columns, [panels, inputs / 2, 32, 2]: pairs of inputs side by side. With
+ * swiglu a panel holds 16 gates and the 16 values that they open.
+ */
+struct LinearCall {
+  const float* x;        // [rows, inputs]
+  const float* norm;     // [inputs]; null: no normalisation
+  const bf16* weights;   // [ceil(columns / 32), inputs / 2, 32, 2]
+  const float* residual; // [rows, columns], added to the product; null: nothing
+  float* y;              // [rows, swiglu ? columns / 2 : columns]
+  void* activations;     // working memory, kRowsAtOnce * inputs floats, aligned
+  int64_t rows;
+  int64_t inputs;        // a multiple of 16
+  int64_t columns;       // with swiglu a multiple of 32
+  float epsilon;
+  bool swiglu;
+};
+
+/**
+ * Turns queries and keys, writes keys and values into the blocks of their sequences, and attends from
+ * each row to its sequence's positions up to its own.
+ *
+ * A block of one head holds keys as [block / 16, headSize / 2, 16, 2] (pairs of a head's values side
+ * by side, 16 positions wide) and values as [block / 2, headSize, 2] (pairs of positions).
+ */
+struct AttentionCall {
+  const float* qkv;          // [rows, (heads + 2 kvHeads) * headSize]
+  const float* rotation;     // [rows, headSize]: cosines of each pair, then sines
+  const int32_t* positions;  // [rows]
+  const int32_t* sequences;  // [rows], of tables
+  const int32_t* tables;     // [sequenceCount, tableColumns]: blocks in order of position
+  bf16* keys;                // [blocks, kvHeads, block * headSize] of this layer
+  bf16* values;
+  float* y;                  // [rows, heads * headSize]
+  float* scores;             // working memory, for each thread kScoreRows * scoreStride
+  int64_t rows;
+  int64_t sequenceCount;
+  int64_t tableColumns;
+  int64_t blocks;
+  int64_t scoreStride;       // at least the highest position + 1, rounded up to 16
+  int heads;
+  int kvHeads;
+  int headSize;              // a multiple of 64
+  int block;                 // a multiple of 16
+};
+
+/** A build of the kernels for one instruction set. */
+struct Kernels {
+  const char* name;
+  void (*linear)(const LinearCall&, ThreadPool&);
+  void (*attention)(const AttentionCall&, ThreadPool&);
+};
+
+/** In this order the Java side numbers them. */
+enum Variant { kAvx512Bf16, kAvx512F, kAvx2, kPortable, kVariants };
+
+/** Null when this library or this CPU lacks it. */
+const Kernels* kernels(int variant);
+
+}  // namespace parley

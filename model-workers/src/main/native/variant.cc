@@ -1,0 +1,17 @@
+// Compiled once for each instruction set, with PARLEY_VARIANT as its name. It must not define anything
+// that another build could define too (the build script checks it), or the linker might take code for
+// a CPU that this one is not.
+#include "attention.h"
+#include "linear.h"
+
+#define NAME_OF(variant) NAME_OF_(variant)
+#define NAME_OF_(variant) kernels_##variant
+#define TEXT_OF(variant) TEXT_OF_(variant)
+#define TEXT_OF_(variant) #variant
+
+namespace parley {
+
+extern const Kernels NAME_OF(PARLEY_VARIANT);
+const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, attention};
+
+}  // namespace parley

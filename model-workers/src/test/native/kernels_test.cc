@@ -1,0 +1,479 @@
+// The kernels without TensorFlow, under the sanitizers: against plain loops in double precision, and
+// against themselves with other rows, threads and blocks, bit by bit.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "checks.h"
+#include "flush_denormals.h"
+#include "kernels.h"
+#include "lookup.h"
+#include "thread_pool.h"
+
+namespace parley {
+namespace {
+
+int failures = 0;
+
+void expect(bool condition, const std::string& what) {
+  if (!condition) {
+    std::printf("FAILED: %s\n", what.c_str());
+    failures++;
+  }
+}
+
+/** Memory of exactly this size, so that a step past its end is seen. */
+template <class T>
+using Array = std::unique_ptr<T[]>;
+
+template <class T>
+Array<T> array(int64_t size) {
+  return Array<T>(new T[static_cast<size_t>(size)]());
+}
+
+float widen(bf16 value) {
+  const uint32_t bits = static_cast<uint32_t>(value) << 16;
+  float out;
+  std::memcpy(&out, &bits, sizeof out);
+  return out;
+}
+
+bf16 narrow(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return static_cast<bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+using Random = std::mt19937;
+
+Array<float> gaussian(Random& random, int64_t size, float deviation) {
+  std::normal_distribution<float> normal(0, deviation);
+  Array<float> out = array<float>(size);
+  for (int64_t i = 0; i < size; i++) {
+    out[i] = normal(random);
+  }
+  return out;
+}
+
+std::string text(const char* what, std::initializer_list<int64_t> numbers) {
+  std::string out = what;
+  for (int64_t n : numbers) {
+    out += " " + std::to_string(n);
+  }
+  return out;
+}
+
+// -------------------------------------------------------------------------------------------- linear
+
+struct Product {
+  Product(Random& random, int64_t rows, int64_t inputs, int64_t columns, bool swiglu, bool norm,
+          bool add)
+      : rows(rows), inputs(inputs), columns(columns), swiglu(swiglu) {
+    panels = (columns + kPanel - 1) / kPanel;
+    x = gaussian(random, rows * inputs, 1.5f);
+    if (norm) {
+      norms = gaussian(random, inputs, 0.5f);
+    }
+    if (add) {
+      residual = gaussian(random, rows * width(), 1);
+    }
+    const Array<float> values = gaussian(random, panels * kPanel * inputs, 0.1f);
+    weights = array<bf16>(panels * kPanel * inputs);
+    for (int64_t i = 0; i < panels * kPanel * inputs; i++) {
+      weights[i] = narrow(values[i]);
+    }
+  }
+
+  int64_t width() const { return swiglu ? columns / 2 : columns; }
+
+  double weight(int64_t k, int64_t n) const {
+    return widen(weights[((n / kPanel * (inputs / 2) + k / 2) * kPanel + n % kPanel) * 2 + k % 2]);
+  }
+
+  /** Rows [from, from + count) in a call of their own. */
+  void run(const Kernels& kernels, ThreadPool& pool, int64_t from, int64_t count, float* y) const {
+    LinearCall call = {};
+    const int64_t held = count < kRowsAtOnce ? count : kRowsAtOnce;
+    const Array<float> activations = array<float>(held * inputs);
+    call.x = x.get() + from * inputs;
+    call.norm = norms.get();
+    call.weights = weights.get();
+    call.residual = residual ? residual.get() + from * width() : nullptr;
+    call.y = y + from * width();
+    call.activations = activations.get();
+    call.rows = count;
+    call.inputs = inputs;
+    call.columns = columns;
+    call.epsilon = 1e-5f;
+    call.swiglu = swiglu;
+    expect(problem(call) == nullptr, "a sound product is allowed");
+    kernels.linear(call, pool);
+  }
+
+  double expected(int64_t row, int64_t column) const {
+    double factor = 1;
+    if (norms) {
+      double squares = 0;
+      for (int64_t k = 0; k < inputs; k++) {
+        squares += double{x[row * inputs + k]} * x[row * inputs + k];
+      }
+      factor = 1 / std::sqrt(squares / static_cast<double>(inputs) + 1e-5);
+    }
+    const auto product = [&](int64_t n) {
+      double sum = 0;
+      for (int64_t k = 0; k < inputs; k++) {
+        const double scaled = x[row * inputs + k] * factor * (norms ? norms[k] : 1.f);
+        sum += double{widen(narrow(static_cast<float>(scaled)))} * weight(k, n);
+      }
+      return sum;
+    };
+    if (swiglu) {
+      const double gate = product(column / 16 * 32 + column % 16);
+      return gate / (1 + std::exp(-gate)) * product(column / 16 * 32 + 16 + column % 16);
+    }
+    return product(column) + (residual ? residual[row * width() + column] : 0);
+  }
+
+  int64_t rows, inputs, columns, panels;
+  bool swiglu;
+  Array<float> x, norms, residual;
+  Array<bf16> weights;
+};
+
+void test_linear(const Kernels& kernels, Random& random) {
+  ThreadPool one(1), three(3);
+  const int64_t shapes[][3] = {{1, 16, 32}, {1, 48, 160}, {2, 64, 37}, {7, 32, 64}, {13, 80, 96}, {37, 16, 1}, {101, 48, 64}};
+  for (const auto& shape : shapes) {
+    for (int kind = 0; kind < 4; kind++) {
+      const bool swiglu = kind == 3 && shape[2] % kPanel == 0;
+      const Product product(random, shape[0], shape[1], shape[2], swiglu, kind > 0, kind == 2);
+      const std::string name = text(kernels.name, {shape[0], shape[1], shape[2], kind});
+      const int64_t size = product.rows * product.width();
+      const Array<float> together = array<float>(size), pieces = array<float>(size);
+      product.run(kernels, three, 0, product.rows, together.get());
+      for (int64_t i = 0; i < size; i++) {
+        const double expected = product.expected(i / product.width(), i % product.width());
+        // a rounding of an activation may go the other way: one part in 256 of one term
+        expect(std::abs(together[i] - expected) < 0.02 + 0.01 * std::abs(expected),
+               name + " at " + std::to_string(i) + ": " + std::to_string(together[i]) + " for " +
+                   std::to_string(expected));
+      }
+      for (int64_t from = 0; from < product.rows;) {
+        const int64_t count = std::min<int64_t>(product.rows - from, 1 + random() % 5);
+        product.run(kernels, random() % 2 ? one : three, from, count, pieces.get());
+        from += count;
+      }
+      expect(std::memcmp(together.get(), pieces.get(), size * sizeof(float)) == 0,
+             name + ": rows depend on what else is in the call");
+    }
+  }
+}
+
+// ----------------------------------------------------------------------------------------- attention
+
+struct Model {
+  int heads, kv_heads, size, block;
+  int width() const { return (heads + 2 * kv_heads) * size; }
+};
+
+/** Sequences, and KV memory whose blocks each of them has somewhere. */
+struct Conversation {
+  Conversation(Random& random, const Model& model, std::vector<int64_t> lengths)
+      : model(model), lengths(std::move(lengths)) {
+    for (int64_t length : this->lengths) {
+      longest = std::max(longest, length);
+      qkv.push_back(gaussian(random, length * model.width(), 1));
+    }
+    const Array<float> steps = gaussian(random, model.size / 2, 0.3f);
+    frequencies = array<float>(model.size / 2);
+    std::memcpy(frequencies.get(), steps.get(), model.size / 2 * sizeof(float));
+    columns = (longest + model.block - 1) / model.block;
+  }
+
+  const Model model;
+  const std::vector<int64_t> lengths;
+  int64_t longest = 0, columns = 0;
+  std::vector<Array<float>> qkv;
+  Array<float> frequencies;
+};
+
+/** KV memory and the outputs of one way to run a conversation. */
+struct Run {
+  Run(const Conversation& c, Random& random) : conversation(c) {
+    const auto sequences = static_cast<int64_t>(c.lengths.size());
+    blocks = sequences * c.columns + 3;
+    tables = array<int32_t>(sequences * c.columns);
+    std::vector<int32_t> ids(blocks);
+    for (int64_t i = 0; i < blocks; i++) {
+      ids[i] = static_cast<int32_t>(i);
+    }
+    std::shuffle(ids.begin(), ids.end(), random);
+    std::copy(ids.begin(), ids.begin() + sequences * c.columns, tables.get());
+    const int64_t size = blocks * c.model.kv_heads * c.model.block * c.model.size;
+    keys = array<bf16>(size);
+    values = array<bf16>(size);
+    for (int64_t i = 0; i < size; i++) {  // what another sequence left
+      keys[i] = narrow(std::numeric_limits<float>::quiet_NaN());
+      values[i] = keys[i];
+    }
+    for (int64_t length : c.lengths) {
+      y.push_back(array<float>(length * c.model.heads * c.model.size));
+    }
+  }
+
+  struct Row {
+    int32_t sequence, position;
+  };
+
+  void step(const Kernels& kernels, ThreadPool& pool, const std::vector<Row>& rows) {
+    const Model& m = conversation.model;
+    const auto count = static_cast<int64_t>(rows.size());
+    const Array<float> qkv = array<float>(count * m.width());
+    const Array<float> rotation = array<float>(count * m.size), out = array<float>(count * m.heads * m.size);
+    const Array<int32_t> positions = array<int32_t>(count), sequences = array<int32_t>(count);
+    for (int64_t i = 0; i < count; i++) {
+      positions[i] = rows[i].position;
+      sequences[i] = rows[i].sequence;
+      std::memcpy(qkv.get() + i * m.width(),
+                  conversation.qkv[rows[i].sequence].get() + rows[i].position * m.width(),
+                  m.width() * sizeof(float));
+    }
+    rotate(positions.get(), count, conversation.frequencies.get(), m.size / 2, rotation.get());
+    AttentionCall call = {};
+    call.qkv = qkv.get();
+    call.rotation = rotation.get();
+    call.positions = positions.get();
+    call.sequences = sequences.get();
+    call.tables = tables.get();
+    call.keys = keys.get();
+    call.values = values.get();
+    call.y = out.get();
+    call.rows = count;
+    call.sequenceCount = static_cast<int64_t>(conversation.lengths.size());
+    call.tableColumns = conversation.columns;
+    call.blocks = blocks;
+    call.scoreStride = score_stride(positions.get(), count);
+    call.heads = m.heads;
+    call.kvHeads = m.kv_heads;
+    call.headSize = m.size;
+    call.block = m.block;
+    const Array<float> scores = array<float>(pool.threads() * kScoreRows * call.scoreStride);
+    call.scores = scores.get();
+    expect(problem(call) == nullptr, "sound attention is allowed");
+    kernels.attention(call, pool);
+    for (int64_t i = 0; i < count; i++) {
+      std::memcpy(y[rows[i].sequence].get() + rows[i].position * m.heads * m.size,
+                  out.get() + i * m.heads * m.size, m.heads * m.size * sizeof(float));
+    }
+  }
+
+  const Conversation& conversation;
+  int64_t blocks;
+  Array<int32_t> tables;
+  Array<bf16> keys, values;
+  std::vector<Array<float>> y;
+};
+
+/** The definition, in double precision from the rounded queries, keys and values. */
+void check_attention(const Conversation& c, const Run& run, const std::string& name) {
+  const Model& m = c.model;
+  const int group = m.heads / m.kv_heads;
+  for (size_t s = 0; s < c.lengths.size(); s++) {
+    const auto turned = [&](int64_t p, int head, int i, double factor) {
+      const float* x = c.qkv[s].get() + p * m.width() + head * m.size;
+      const double angle = static_cast<double>(p) * c.frequencies[i / 2];
+      const double a = x[i / 2 * 2], b = x[i / 2 * 2 + 1];
+      const double value = i % 2 == 0 ? a * std::cos(angle) - b * std::sin(angle)
+                                      : a * std::sin(angle) + b * std::cos(angle);
+      return double{widen(narrow(static_cast<float>(value * factor)))};
+    };
+    for (int64_t p = 0; p < c.lengths[s]; p += 1 + p / 7) {
+      for (int head = 0; head < m.heads; head++) {
+        std::vector<double> weights(p + 1), query(m.size);
+        for (int i = 0; i < m.size; i++) {
+          query[i] = turned(p, head, i, 1 / std::sqrt(m.size));
+        }
+        double total = 0;
+        for (int64_t j = 0; j <= p; j++) {
+          double score = 0;
+          for (int i = 0; i < m.size; i++) {
+            score += query[i] * turned(j, m.heads + head / group, i, 1);
+          }
+          total += weights[j] = std::exp(score);
+        }
+        for (int i = 0; i < m.size; i++) {
+          double expected = 0;
+          for (int64_t j = 0; j <= p; j++) {
+            const int at = (m.heads + m.kv_heads + head / group) * m.size + i;
+            expected += weights[j] / total * widen(narrow(c.qkv[s][j * m.width() + at]));
+          }
+          const float got = run.y[s][(p * m.heads + head) * m.size + i];
+          expect(std::abs(got - expected) < 0.03, name + ": attention is not what it should be");
+        }
+      }
+    }
+  }
+}
+
+void test_attention(const Kernels& kernels, Random& random) {
+  ThreadPool one(1), three(3);
+  const Model models[] = {{3, 1, 64, 16}, {9, 3, 64, 64}, {4, 4, 128, 16}, {8, 1, 64, 32}};
+  for (const Model& model : models) {
+    const Conversation c(random, model, {1, 40, 17, 70, 5});
+    Run together(c, random), pieces(c, random);
+    std::vector<Run::Row> all;
+    for (size_t s = 0; s < c.lengths.size(); s++) {
+      for (int64_t p = 0; p < c.lengths[s]; p++) {
+        all.push_back({static_cast<int32_t>(s), static_cast<int32_t>(p)});
+      }
+    }
+    together.step(kernels, three, all);
+    const std::string name = text(kernels.name, {model.heads, model.kv_heads, model.size, model.block});
+    check_attention(c, together, name);
+
+    std::vector<int64_t> done(c.lengths.size());
+    for (bool more = true; more;) {
+      more = false;
+      std::vector<Run::Row> rows;
+      for (size_t s = 0; s < done.size(); s++) {
+        const int64_t count = std::min<int64_t>(c.lengths[s] - done[s], random() % 9);
+        for (int64_t i = 0; i < count; i++) {
+          rows.push_back({static_cast<int32_t>(s), static_cast<int32_t>(done[s]++)});
+        }
+        more |= done[s] < c.lengths[s];
+      }
+      if (!rows.empty()) {
+        pieces.step(kernels, random() % 2 ? one : three, rows);
+      }
+    }
+    for (size_t s = 0; s < done.size(); s++) {
+      const int64_t size = c.lengths[s] * model.heads * model.size;
+      expect(std::memcmp(together.y[s].get(), pieces.y[s].get(), size * sizeof(float)) == 0,
+             name + ": a row depends on what else is in the call");
+    }
+  }
+}
+
+// --------------------------------------------------------------------------------------------- others
+
+void test_checks() {
+  const int32_t positions[] = {3, 4}, sequences[] = {0, 0}, tables[] = {1};
+  AttentionCall good = {};
+  good.positions = positions;
+  good.sequences = sequences;
+  good.tables = tables;
+  good.rows = 2;
+  good.sequenceCount = 1;
+  good.tableColumns = 1;
+  good.blocks = 2;
+  good.heads = 2;
+  good.kvHeads = 1;
+  good.headSize = 64;
+  good.block = 16;
+  expect(problem(good) == nullptr, "a sound call");
+  const auto bad = [&](const char* what, auto change) {
+    AttentionCall call = good;
+    change(call);
+    expect(problem(call) != nullptr, std::string("refused: ") + what);
+  };
+  const int32_t negative[] = {3, -1}, far[] = {3, 16}, highest[] = {3, std::numeric_limits<int32_t>::max()};
+  const int32_t other[] = {0, 1}, below[] = {-1, 0};
+  bad("negative position", [&](AttentionCall& c) { c.positions = negative; });
+  bad("position past the table", [&](AttentionCall& c) { c.positions = far; });
+  bad("highest position", [&](AttentionCall& c) { c.positions = highest; });
+  bad("unknown sequence", [&](AttentionCall& c) { c.sequences = other; });
+  bad("negative sequence", [&](AttentionCall& c) { c.sequences = below; });
+  bad("block out of range", [&](AttentionCall& c) { c.blocks = 1; });
+  bad("negative block", [&](AttentionCall& c) { c.tables = below; });
+  bad("no table", [&](AttentionCall& c) { c.sequenceCount = 0; });
+  bad("head size", [&](AttentionCall& c) { c.headSize = 80; });
+  bad("heads", [&](AttentionCall& c) { c.kvHeads = 3; });
+  bad("block size", [&](AttentionCall& c) { c.block = 8; });
+
+  LinearCall product = {};
+  product.inputs = 16;
+  product.columns = 32;
+  expect(problem(product) == nullptr, "a sound product");
+  product.inputs = 8;
+  expect(problem(product) != nullptr, "refused: inputs");
+  product.inputs = 16;
+  product.columns = 48;
+  product.swiglu = true;
+  expect(problem(product) != nullptr, "refused: columns with SwiGLU");
+}
+
+void test_embedding() {
+  const int64_t width = 6, vocabulary = 40;
+  const Array<bf16> table = array<bf16>(2 * kPanel * width);
+  for (int64_t n = 0; n < vocabulary; n++) {
+    for (int64_t k = 0; k < width; k++) {
+      table[((n / kPanel * (width / 2) + k / 2) * kPanel + n % kPanel) * 2 + k % 2] =
+          narrow(static_cast<float>(n + 64 * k));
+    }
+  }
+  const int32_t tokens[] = {0, 31, 32, 39};
+  const Array<float> y = array<float>(4 * width);
+  embed(table.get(), tokens, 4, width, y.get());
+  for (int64_t i = 0; i < 4 * width; i++) {
+    const auto expected = static_cast<float>(tokens[i / width] + 64 * (i % width));
+    expect(y[i] == widen(narrow(expected)), "an embedding is its token's");
+  }
+}
+
+void test_pool() {
+  ThreadPool pool(4);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 3; caller++) {  // two of them work alone at a time
+    callers.emplace_back([&pool] {
+      for (int job = 0; job < 300; job++) {
+        const int64_t items = job % 37;
+        std::vector<int> done(items);
+        std::vector<std::atomic<int>> busy(pool.threads());
+        parallel(pool, items, [&](int64_t item, int thread) {
+          expect(busy[thread]++ == 0, "two items on one thread");
+          done[item]++;
+          busy[thread]--;
+        });
+        for (int count : done) {
+          expect(count == 1, "an item runs once");
+        }
+      }
+    });
+  }
+  for (std::thread& caller : callers) {
+    caller.join();
+  }
+}
+
+}  // namespace
+}  // namespace parley
+
+int main() {
+  using namespace parley;
+  FlushDenormals flush;
+  test_checks();
+  test_embedding();
+  test_pool();
+  int variants = 0;
+  for (int variant = 0; variant < kVariants; variant++) {
+    if (const Kernels* found = kernels(variant)) {
+      Random random(7);
+      test_linear(*found, random);
+      test_attention(*found, random);
+      std::printf("%s ", found->name);
+      variants++;
+    }
+  }
+  expect(variants > 0, "there is a variant for this CPU");
+  std::printf(failures == 0 ? "passed\n" : "%d failures\n", failures);
+  return failures == 0 ? 0 : 1;
+}
