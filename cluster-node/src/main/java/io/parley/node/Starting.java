@@ -37,12 +37,13 @@ record Starting<T>(Thread thread, CompletableFuture<T> future) {
   static void awaitBoth(Starting<?> one, Starting<?> other) {
     CompletableFuture<Object> failed = new CompletableFuture<>();
     for (Starting<?> each : new Starting<?>[] {one, other}) {
-      each.future.whenComplete(
-          (result, failure) -> {
-            if (failure != null) {
-              failed.completeExceptionally(failure);
-            }
-          });
+      var unused =
+          each.future.whenComplete(
+              (result, failure) -> {
+                if (failure != null) {
+                  failed.completeExceptionally(failure);
+                }
+              });
     }
     try {
       CompletableFuture.anyOf(CompletableFuture.allOf(one.future, other.future), failed).join();

@@ -36,8 +36,10 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -51,6 +53,7 @@ class DispatcherTest {
   private final AtomicLong nowEpochMillis = new AtomicLong(1_000);
   private final AtomicBoolean served = new AtomicBoolean(true);
   private final AtomicBoolean policyFails = new AtomicBoolean();
+  private final AtomicInteger handedOut = new AtomicInteger();
   private final Map<ModelId, FullQueue> gauge = new ConcurrentHashMap<>();
   private TestProbe<AttemptReport> sessions;
   private TestProbe<SubmitReply> replies;
@@ -87,7 +90,10 @@ class DispatcherTest {
           if (policyFails.get()) {
             throw new IllegalStateException("a bug in a policy");
           }
-          return RoutingPolicy.mostFreeSlots().choose(work, waiting);
+          Optional<RoutingPolicy.WaitingWorker> chosen =
+              RoutingPolicy.mostFreeSlots().choose(work, waiting);
+          chosen.ifPresent(worker -> handedOut.incrementAndGet());
+          return chosen;
         };
     dispatcher =
         kit.spawn(
@@ -250,6 +256,7 @@ class DispatcherTest {
     worker.demand(1);
     worker.confirm(worker.next(), 4);
     sessions.expectMessageClass(Dispatched.class);
+    await().untilAsserted(() -> assertThat(handedOut).as("the second work parks").hasValue(2));
 
     worker.probe.stop();
 

@@ -30,7 +30,7 @@ public final class Signal {
   }
 
   private synchronized void remove(Listener listener) {
-    listeners.removeIf(one -> one == listener);
+    listeners.remove(listener);
   }
 
   /** Gives the signal; again it does nothing. */

@@ -149,16 +149,17 @@ final class Fetcher {
           }
         };
     long intervalMillis = Math.max(1, stallTimeout.toMillis() / 10);
-    watch.scheduleWithFixedDelay(
-        () -> {
-          if (System.nanoTime() - lastReadNanos.get() > stallTimeout.toNanos()) {
-            stalled.set(true);
-            closeQuietly(body); // makes the reader fail
-          }
-        },
-        intervalMillis,
-        intervalMillis,
-        TimeUnit.MILLISECONDS);
+    var unused =
+        watch.scheduleWithFixedDelay(
+            () -> {
+              if (System.nanoTime() - lastReadNanos.get() > stallTimeout.toNanos()) {
+                stalled.set(true);
+                closeQuietly(body); // makes the reader fail
+              }
+            },
+            intervalMillis,
+            intervalMillis,
+            TimeUnit.MILLISECONDS);
     try {
       return copy(watched, source, target, size);
     } catch (ModelStoreException e) {
