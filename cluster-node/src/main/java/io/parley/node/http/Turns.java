@@ -183,7 +183,7 @@ final class Turns {
                   } else if (isUnavailable(failure) && elapsed(sinceNanos)) {
                     LOG.warn("{} does not answer; a turn may run unread", start.session());
                   } else if (isUnavailable(failure)) {
-                    var later =
+                    var unused =
                         Patterns.after(
                             settings.retryAfter(),
                             system,
