@@ -183,14 +183,12 @@ final class Turns {
                   } else if (isUnavailable(failure) && elapsed(sinceNanos)) {
                     LOG.warn("{} does not answer; a turn may run unread", start.session());
                   } else if (isUnavailable(failure)) {
-                    var unused =
-                        Patterns.after(
+                    system
+                        .scheduler()
+                        .scheduleOnce(
                             settings.retryAfter(),
-                            system,
-                            () -> {
-                              cancelIfBegun(start, sinceNanos);
-                              return CompletableFuture.completedFuture(null);
-                            });
+                            () -> cancelIfBegun(start, sinceNanos),
+                            system.executionContext());
                   }
                 });
   }
