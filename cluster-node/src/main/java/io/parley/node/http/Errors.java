@@ -2,7 +2,10 @@ package io.parley.node.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.sessions.SessionCommand.Failure;
+import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply.Refused;
+import java.io.NotSerializableException;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 
@@ -49,6 +52,15 @@ public final class Errors {
           ApiException.of(
               500, "session_unreadable", "The journal of this conversation cannot be read.");
     };
+  }
+
+  /** Why reading a session's events from the journal failed. */
+  static ApiException ofJournal(Throwable failure, long retryAfterMillis) {
+    RefusalReason reason =
+        unwrap(failure) instanceof NotSerializableException
+            ? RefusalReason.UNREADABLE
+            : RefusalReason.JOURNAL_UNAVAILABLE;
+    return of(new Refused(reason, "", Optional.empty(), Optional.empty()), retryAfterMillis);
   }
 
   /** Why a turn failed. */

@@ -74,7 +74,7 @@ public final class HttpServer {
     new ChatRoutes(turns, models).addTo(router);
     new ResponseRoutes(turns, sessions, models).addTo(router);
     new ConversationRoutes(sessions).addTo(router);
-    new SessionRoutes(turns, sessions, parts.history(), system).addTo(router);
+    new SessionRoutes(turns, sessions, parts.history(), settings, system).addTo(router);
     new OperationRoutes(parts.readiness()).addTo(router);
     return router;
   }

@@ -6,6 +6,7 @@ import akka.http.javadsl.model.headers.RawHeader;
 import akka.stream.javadsl.Sink;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.node.http.EventHistory.HistoryEvent;
 import io.parley.node.http.Turns.OnDisconnect;
 import io.parley.node.http.Turns.Started;
 import io.parley.node.http.openai.ChatStream;
@@ -19,17 +20,27 @@ import io.parley.sessions.SessionCommand.TurnView;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** {@code /v1/sessions}: what the OpenAI API has no word for. */
 final class SessionRoutes {
+  private static final Logger LOG = LoggerFactory.getLogger(SessionRoutes.class);
   private static final int EVENTS_MAX = 1000;
 
   private final Turns turns;
   private final Sessions sessions;
   private final EventHistory history;
+  private final long retryAfterMillis;
   private final ActorSystem<?> system;
 
-  SessionRoutes(Turns turns, Sessions sessions, EventHistory history, ActorSystem<?> system) {
+  SessionRoutes(
+      Turns turns,
+      Sessions sessions,
+      EventHistory history,
+      HttpSettings settings,
+      ActorSystem<?> system) {
+    this.retryAfterMillis = settings.retryAfter().toMillis();
     this.turns = turns;
     this.sessions = sessions;
     this.history = history;
@@ -116,13 +127,25 @@ final class SessionRoutes {
     int limit = call.queryInteger("limit", 1, EVENTS_MAX).orElse(100L).intValue();
     return sessions
         .view(id)
-        .thenCompose(view -> history.events(id, after).take(limit + 1L).runWith(Sink.seq(), system))
+        .thenCompose(view -> read(id, after, limit + 1))
         .thenApply(
             events -> {
               ObjectNode page = Json.object().put("object", "list");
               ArrayNode data = page.putArray("data");
               events.stream().limit(limit).map(SessionJson::event).forEach(data::add);
               return Replies.ok(page.put("has_more", events.size() > limit));
+            });
+  }
+
+  private CompletionStage<List<HistoryEvent>> read(SessionId id, long after, int count) {
+    return history
+        .events(id, after)
+        .take(count)
+        .runWith(Sink.seq(), system)
+        .exceptionally(
+            failure -> {
+              LOG.warn("the events of {} cannot be read", id, Errors.unwrap(failure));
+              throw Errors.ofJournal(failure, retryAfterMillis);
             });
   }
 }

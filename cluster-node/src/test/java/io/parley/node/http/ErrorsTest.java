@@ -6,6 +6,7 @@ import io.parley.routing.protocol.FailureCode;
 import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply.Refused;
+import java.io.NotSerializableException;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,18 @@ class ErrorsTest {
     ApiException error = Errors.of(new Failure(failure, "why"), 2000);
     assertThat(error.status()).isEqualTo(status);
     assertThat(error.code()).isEqualTo(code);
+  }
+
+  @Test
+  void tellsAJournalThatIsAwayFromOneThatCannotBeRead() {
+    ApiException away =
+        Errors.ofJournal(new CompletionException(new IllegalStateException("no host")), 2000);
+    assertThat(away.status()).isEqualTo(503);
+    assertThat(away.retryAfterMillis()).hasValue(2000L);
+    ApiException unreadable =
+        Errors.ofJournal(new CompletionException(new NotSerializableException("v9")), 2000);
+    assertThat(unreadable.status()).isEqualTo(500);
+    assertThat(unreadable.code()).isEqualTo("session_unreadable");
   }
 
   @Test
