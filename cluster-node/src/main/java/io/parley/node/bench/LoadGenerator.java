@@ -11,6 +11,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -33,6 +34,8 @@ public final class LoadGenerator {
           "Give me ideas for a birthday party in a small garden.");
   private static final List<String> FOLLOW_UPS =
       List.of("Tell me more about that.", "Which part of it matters most?", "And what came next?");
+
+  private static final int SENDS_MAX = 3;
 
   private final ObjectMapper json = new ObjectMapper();
   private final HttpClient http =
@@ -106,8 +109,7 @@ public final class LoadGenerator {
 
     Watch watch = new Watch(turn);
     try {
-      HttpResponse<InputStream> response =
-          http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+      HttpResponse<InputStream> response = send(request.build());
       try (TimedLines lines = new TimedLines(response.body())) {
         if (response.statusCode() != 200) {
           return watch.failed("HTTP " + response.statusCode());
@@ -116,6 +118,25 @@ public final class LoadGenerator {
       }
     } catch (IOException e) {
       return watch.failed(e.getClass().getSimpleName());
+    }
+  }
+
+  /**
+   * A connection that the server closed while nothing went over it fails the next request; OpenAI's
+   * clients send that one again, and so does this one. The time of all tries counts.
+   */
+  private HttpResponse<InputStream> send(HttpRequest request)
+      throws IOException, InterruptedException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return http.send(request, HttpResponse.BodyHandlers.ofInputStream());
+      } catch (HttpTimeoutException e) {
+        throw e;
+      } catch (IOException e) {
+        if (attempt == SENDS_MAX) {
+          throw e;
+        }
+      }
     }
   }
 

@@ -31,13 +31,24 @@ class LoadGeneratorTest {
     assertThat(errorsOf(stream("data: {", END))).containsOnlyKeys("JsonEOFException");
   }
 
+  @Test
+  void sendsAgainWhatWasNeverAnswered() throws Exception {
+    String answer = stream(text("1", "a"), "data: [DONE]", END);
+    assertThat(report("", answer, answer).completedTurns()).isEqualTo(2);
+    assertThat(report("", "", "", answer).errors()).containsExactly(Map.entry("IOException", 1));
+  }
+
   private static Map<String, Integer> errorsOf(String script) throws Exception {
-    try (ScriptedServer server = new ScriptedServer(script)) {
+    LoadReport report = report(script);
+    assertThat(report.completedTurns()).isZero();
+    return report.errors();
+  }
+
+  private static LoadReport report(String... scripts) throws Exception {
+    try (ScriptedServer server = new ScriptedServer(scripts)) {
       LoadPlan plan =
           new LoadPlan(server.url(), "m", Optional.empty(), 1, 2, 9, false, Duration.ofSeconds(2));
-      LoadReport report = new LoadGenerator(plan).run();
-      assertThat(report.completedTurns()).isZero();
-      return report.errors();
+      return new LoadGenerator(plan).run();
     }
   }
 }
