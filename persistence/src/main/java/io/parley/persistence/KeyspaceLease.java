@@ -257,6 +257,12 @@ public final class KeyspaceLease implements AutoCloseable {
     }
   }
 
+  /** Ends the renewals while something may still write: it is free when the lease expires. */
+  public void abandon() {
+    renewals.shutdownNow();
+    session.close();
+  }
+
   /** Gives the keyspace free; should that fail, it is free when the lease expires. */
   @Override
   public void close() {
