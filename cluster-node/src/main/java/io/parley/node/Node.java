@@ -1,6 +1,5 @@
 package io.parley.node;
 
-import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Props;
 import akka.actor.typed.javadsl.Behaviors;
@@ -33,7 +32,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -280,27 +278,18 @@ public final class Node implements AutoCloseable {
     }
     closed = true;
     Duration stopPatience = StopTimes.from(plan.config()).patience();
-    List<Exception> problems = new ArrayList<>();
-    system.ifPresent(
-        actors -> {
-          try {
-            CoordinatedShutdown.get(actors)
-                .runAll(CoordinatedShutdown.jvmExitReason())
-                .toCompletableFuture()
-                .get(stopPatience.toMillis(), TimeUnit.MILLISECONDS);
-          } catch (ExecutionException | TimeoutException e) {
-            problems.add(e);
-          } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-          }
-        });
+    Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
         starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.journal().isEmbedded() ? stopPatience : Duration.ZERO;
-    journal.ifPresent(starting -> starting.close(NodeJournal::close, journalPatience));
-    if (!problems.isEmpty()) {
-      throw new IllegalStateException("the node did not stop in order", problems.get(0));
-    }
+    journal.ifPresent(
+        starting -> starting.close(own -> own.close(problem.isEmpty()), journalPatience));
+    problem
+        .filter(why -> !(why instanceof InterruptedException))
+        .ifPresent(
+            why -> {
+              throw new IllegalStateException("the node did not stop in order", why);
+            });
   }
 }

@@ -14,7 +14,7 @@ import java.util.Optional;
  * The node's journal, ready for the actor system: the embedded Cassandra, or the external cluster
  * whose keyspace this node's cluster owns.
  */
-final class NodeJournal implements AutoCloseable {
+final class NodeJournal {
   private static final Duration SCHEMA_PATIENCE = Duration.ofSeconds(60);
   private static final long USUAL_START_SECONDS = 20;
 
@@ -105,10 +105,14 @@ final class NodeJournal implements AutoCloseable {
     return endpoint;
   }
 
-  /** Nothing may write any more when it is called. */
-  @Override
-  public void close() {
-    lease.ifPresent(KeyspaceLease::close);
+  /**
+   * Stops it, after all that writes to it.
+   *
+   * @param released whether the keyspace may go to another cluster at once: nothing of this one can
+   *     write any more
+   */
+  void close(boolean released) {
+    lease.ifPresent(released ? KeyspaceLease::close : KeyspaceLease::abandon);
     child.ifPresent(EmbeddedCassandra::close);
   }
 }

@@ -120,7 +120,7 @@ class ModelWorkerTest {
       assertThat(node.submit(work(model, sessionId, turn, List.of()))).isInstanceOf(Queued.class);
     }
     assertThat(node.submit(work(model, sessionId, 99, List.of()))).isInstanceOf(Full.class);
-    assertThat(Dispatchers.get(node.kit.system()).hasRoom(TenantId.DEFAULT, model.id()))
+    assertThat(Dispatchers.get(node.kit.system()).retryAfterMillis(TenantId.DEFAULT, model.id()))
         .isPresent();
     assertThat(replica.started).hasSize(2);
 

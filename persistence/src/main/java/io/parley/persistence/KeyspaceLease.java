@@ -29,7 +29,6 @@ import org.slf4j.LoggerFactory;
 public final class KeyspaceLease implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(KeyspaceLease.class);
   private static final String ROW = "owner";
-  private static final int RENEWALS_PER_TTL = 4;
   private static final int TRIES_MAX = 10;
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
 
@@ -53,20 +52,21 @@ public final class KeyspaceLease implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
-  private long renewedNanos; // of the renewals' thread
+  private final LeaseClock clock; // of the renewals' thread
+  private boolean failing; // of the renewals' thread
 
   private KeyspaceLease(
       JournalSettings settings,
       JournalEndpoint endpoint,
       CqlSession session,
       String value,
-      long renewedNanos,
+      LeaseClock clock,
       Consumer<String> onLost) {
     this.settings = settings;
     this.endpoint = endpoint;
     this.session = session;
     this.value = value;
-    this.renewedNanos = renewedNanos;
+    this.clock = clock;
     this.onLost = onLost;
   }
 
@@ -94,9 +94,9 @@ public final class KeyspaceLease implements AutoCloseable {
     CqlSession session =
         JournalConnection.open(settings, endpoint, System.nanoTime() + patience.toNanos());
     try {
-      long beganNanos = claim(session, settings, holder, value);
-      KeyspaceLease lease =
-          new KeyspaceLease(settings, endpoint, session, value, beganNanos, onLost);
+      LeaseClock clock =
+          new LeaseClock(settings.leaseTtl(), claim(session, settings, holder, value));
+      KeyspaceLease lease = new KeyspaceLease(settings, endpoint, session, value, clock, onLost);
       lease.renewAgainAndAgain();
       return lease;
     } catch (DriverException e) {
@@ -179,27 +179,43 @@ public final class KeyspaceLease implements AutoCloseable {
   }
 
   private void renewAgainAndAgain() {
-    long periodMillis = settings.leaseTtl().toMillis() / RENEWALS_PER_TTL;
-    ScheduledFuture<?> unused =
-        renewals.scheduleWithFixedDelay(
-            this::renew, periodMillis, periodMillis, TimeUnit.MILLISECONDS);
-    watch();
+    schedule(this::renew, clock.period());
+    schedule(this::watch, settings.leaseTtl());
+  }
+
+  private void schedule(Runnable task, Duration delay) {
+    if (!renewals.isShutdown()) {
+      ScheduledFuture<?> unused = renewals.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+    }
   }
 
   /** A renewal that hangs must not keep the loss from being noticed, so it is asynchronous. */
   private void renew() {
     long beganNanos = System.nanoTime();
+    Duration timeout =
+        settings.requestTimeout().compareTo(clock.period()) < 0
+            ? settings.requestTimeout()
+            : clock.period();
+    // the same value again, so the driver may try another node
+    SimpleStatement renewal = replace(settings, value, value).setIdempotent(true);
     var unused =
         session
-            .executeAsync(
-                replace(settings, value, value)
-                    .setTimeout(settings.leaseTtl().dividedBy(RENEWALS_PER_TTL)))
+            .executeAsync(renewal.setTimeout(timeout))
             .whenCompleteAsync(
                 (result, failure) -> {
                   if (failure != null) {
-                    LOG.warn("The keyspace's lease was not renewed: {}", failure.getMessage());
+                    if (!failing) {
+                      LOG.warn("The keyspace's lease is not renewed: {}", failure.getMessage());
+                    }
+                    failing = true;
+                    schedule(this::renew, clock.pauseAfterFailure());
                   } else if (result.wasApplied()) {
-                    renewedNanos = Math.max(renewedNanos, beganNanos);
+                    if (failing) {
+                      LOG.info("The keyspace's lease is renewed again");
+                    }
+                    failing = false;
+                    clock.renewed(beganNanos);
+                    schedule(this::renew, clock.period());
                   } else {
                     Row row = result.one();
                     lost(
@@ -212,17 +228,17 @@ public final class KeyspaceLease implements AutoCloseable {
   }
 
   private void watch() {
-    long leftNanos = renewedNanos + settings.leaseTtl().toNanos() - System.nanoTime();
-    if (leftNanos <= 0) {
-      lost(
-          "its lease could not be renewed for "
-              + settings.leaseTtl().toSeconds()
-              + " s: Cassandra at "
-              + String.join(", ", endpoint.contactPoints())
-              + " does not answer");
+    Duration left = clock.left(System.nanoTime());
+    if (left.compareTo(Duration.ZERO) > 0) {
+      schedule(this::watch, left);
       return;
     }
-    ScheduledFuture<?> unused = renewals.schedule(this::watch, leftNanos, TimeUnit.NANOSECONDS);
+    lost(
+        "its lease could not be renewed for "
+            + settings.leaseTtl().toSeconds()
+            + " s: Cassandra at "
+            + String.join(", ", endpoint.contactPoints())
+            + " does not answer");
   }
 
   private void lost(String why) {
@@ -239,6 +255,12 @@ public final class KeyspaceLease implements AutoCloseable {
     } catch (UnknownHostException e) {
       return "unknown";
     }
+  }
+
+  /** Ends the renewals while something may still write: it is free when the lease expires. */
+  public void abandon() {
+    renewals.shutdownNow();
+    session.close();
   }
 
   /** Gives the keyspace free; should that fail, it is free when the lease expires. */

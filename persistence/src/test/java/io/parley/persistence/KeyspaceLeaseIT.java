@@ -65,6 +65,14 @@ class KeyspaceLeaseIT {
   }
 
   @Test
+  void anAbandonedLeaseKeepsOthersOut() {
+    take(ONE, "60s").abandon();
+
+    assertThatExceptionOfType(JournalException.class).isThrownBy(() -> take(OTHER, "60s"));
+    assertThat(losses).isEmpty();
+  }
+
+  @Test
   void theFounderThatComesBackTakesItsKeyspaceOverAtOnceAndTheEarlierIncarnationIsTold() {
     try (KeyspaceLease earlier = take(ONE, "4s");
         KeyspaceLease later = take(ONE, "60s")) {

@@ -70,11 +70,10 @@ public final class Dispatchers implements Extension {
   }
 
   /**
-   * Whether a tenant's work for the model would be queued now, without sending a message: empty
-   * when it would, else after how many milliseconds there may be room. A hint: {@code Submit}
-   * decides.
+   * After how many milliseconds there may be room for a tenant's work for the model, without
+   * sending a message: empty when it would be queued now. A hint: {@code Submit} decides.
    */
-  public Optional<Long> hasRoom(TenantId tenant, ModelId model) {
+  public Optional<Long> retryAfterMillis(TenantId tenant, ModelId model) {
     return Optional.ofNullable(full.get(model))
         .filter(queue -> queue.refuses(tenant))
         .map(FullQueue::retryAfterMillis);

@@ -8,7 +8,7 @@ import java.util.Set;
  *
  * @param retryAfterMillis when there may be room
  * @param forAll whether nobody has room
- * @param tenants who has no room, though others have
+ * @param tenants who has no room, though others have; empty when nobody has
  */
 record FullQueue(long retryAfterMillis, boolean forAll, Set<TenantId> tenants) {
   FullQueue {

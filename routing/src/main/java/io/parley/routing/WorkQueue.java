@@ -51,16 +51,24 @@ final class WorkQueue {
     }
     Set<TenantId> sharing = tenants();
     sharing.add(tenant);
-    int held = interactive.size(tenant) + bulk.size(tenant);
-    return size() < 2L * capacity && held < capacity / sharing.size();
+    return size() < 2L * capacity && held(tenant) < capacity / sharing.size();
   }
 
-  /** Who has no room, when the queue is full. */
+  private int held(TenantId tenant) {
+    return interactive.size(tenant) + bulk.size(tenant);
+  }
+
+  /**
+   * Who has no room, when the queue is full: once for each tenant that waits, not for each pair.
+   */
   FullQueue full(long retryAfterMillis) {
-    Set<TenantId> sharing = tenants();
-    boolean forAll = size() >= 2L * capacity || sharing.size() >= capacity;
-    sharing.removeIf(this::hasRoom);
-    return new FullQueue(retryAfterMillis, forAll, sharing);
+    Set<TenantId> waiting = tenants();
+    if (size() >= 2L * capacity || waiting.size() >= capacity) {
+      return new FullQueue(retryAfterMillis, true, Set.of());
+    }
+    int share = capacity / waiting.size();
+    waiting.removeIf(tenant -> held(tenant) < share);
+    return new FullQueue(retryAfterMillis, false, waiting);
   }
 
   private Set<TenantId> tenants() {

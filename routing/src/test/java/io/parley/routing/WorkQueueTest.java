@@ -9,6 +9,7 @@ import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -92,6 +93,27 @@ class WorkQueueTest {
     assertThat(queue.size()).isEqualTo(8);
     assertThat(offered("e", 41, 10)).isZero();
     assertThat(full()).containsExactly(true, true, true);
+  }
+
+  @Test
+  void namesNobodyWhenNobodyHasRoom() {
+    offered("a", 1, 1);
+    offered("b", 11, 1);
+    offered("c", 21, 1);
+    offered("d", 31, 1);
+
+    assertThat(queue.full(1000)).isEqualTo(new FullQueue(1000, true, Set.of()));
+  }
+
+  @Test
+  void namesWhoHoldsItsShareOrMore() {
+    offered("a", 1, 4);
+    offered("b", 11, 1);
+
+    TenantId flood = new TenantId("a");
+    assertThat(queue.full(1000)).isEqualTo(new FullQueue(1000, false, Set.of(flood)));
+    assertThat(queue.hasRoom(flood)).isFalse();
+    assertThat(queue.hasRoom(new TenantId("b"))).isTrue();
   }
 
   @Test

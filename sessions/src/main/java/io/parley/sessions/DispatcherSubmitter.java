@@ -27,7 +27,7 @@ public final class DispatcherSubmitter implements WorkSubmitter {
 
   @Override
   public Optional<Long> retryAfterMillis(TenantId tenant, ModelId model) {
-    return dispatchers.hasRoom(tenant, model);
+    return dispatchers.retryAfterMillis(tenant, model);
   }
 
   @Override

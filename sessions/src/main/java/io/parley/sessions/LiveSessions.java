@@ -1,8 +1,10 @@
 package io.parley.sessions;
 
+import java.util.HashMap;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -18,11 +20,12 @@ final class LiveSessions<K> {
 
   private final long budgetBytes;
   private final Consumer<K> leave;
-  private final Map<K, Long> running = new LinkedHashMap<>();
-  private final Map<K, Long> idle = new LinkedHashMap<>(); // oldest change first
-  private final Map<K, Long> leaving = new LinkedHashMap<>();
+  private final Map<K, Weight> sessions = new HashMap<>();
+  private final Set<K> idle = new LinkedHashSet<>(); // oldest change first; none that leaves
   private long totalBytes;
   private long leavingBytes;
+
+  private record Weight(long bytes, boolean leaving) {}
 
   /**
    * @param leave asks an idle session to leave; called under this object's lock
@@ -37,21 +40,22 @@ final class LiveSessions<K> {
     remove(session);
     long bytes = stateBytes + ENTITY_BYTES;
     totalBytes += bytes;
-    (isIdle ? idle : running).put(session, bytes);
+    sessions.put(session, new Weight(bytes, false));
+    if (isIdle) {
+      idle.add(session);
+    }
     makeRoom();
   }
 
   /** A session has left. */
   synchronized void remove(K session) {
-    Long bytes = running.remove(session);
-    if (bytes == null) {
-      bytes = idle.remove(session);
+    Weight weight = sessions.remove(session);
+    if (weight == null) {
+      return;
     }
-    if (bytes == null) {
-      bytes = leaving.remove(session);
-      leavingBytes -= bytes == null ? 0 : bytes;
-    }
-    totalBytes -= bytes == null ? 0 : bytes;
+    idle.remove(session);
+    totalBytes -= weight.bytes();
+    leavingBytes -= weight.leaving() ? weight.bytes() : 0;
   }
 
   /** Whether nothing more may begin. */
@@ -61,13 +65,14 @@ final class LiveSessions<K> {
 
   /** An eighth of the budget is kept free, for what begins while others leave. */
   private void makeRoom() {
-    Iterator<Map.Entry<K, Long>> oldestFirst = idle.entrySet().iterator();
+    Iterator<K> oldestFirst = idle.iterator();
     while (totalBytes - leavingBytes > budgetBytes / 8 * 7 && oldestFirst.hasNext()) {
-      Map.Entry<K, Long> oldest = oldestFirst.next();
+      K oldest = oldestFirst.next();
       oldestFirst.remove();
-      leaving.put(oldest.getKey(), oldest.getValue());
-      leavingBytes += oldest.getValue();
-      leave.accept(oldest.getKey());
+      long bytes = sessions.get(oldest).bytes();
+      sessions.put(oldest, new Weight(bytes, true));
+      leavingBytes += bytes;
+      leave.accept(oldest);
     }
   }
 }

@@ -40,13 +40,14 @@ final class ClassArchive {
     Optional.ofNullable(System.getProperty(PROPERTY)).map(Path::of).ifPresent(ClassArchive::write);
   }
 
-  private static void write(Path file) {
+  static void write(Path file) {
     Path fresh = file.resolveSibling(file.getFileName() + "." + ProcessHandle.current().pid());
     PrintStream out = System.out;
     try {
       // the JVM says there what it does
       System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, UTF_8));
-      Files.createDirectories(file.toAbsolutePath().getParent());
+      Path folder = Files.createDirectories(file.toAbsolutePath().getParent());
+      dropUnfinished(folder);
       ManagementFactory.getPlatformMBeanServer()
           .invoke(
               new ObjectName("com.sun.management:type=DiagnosticCommand"),
@@ -54,7 +55,7 @@ final class ClassArchive {
               new Object[] {new String[] {"dynamic_dump", fresh.toString()}},
               new String[] {String[].class.getName()});
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-      dropOldest(file.toAbsolutePath().getParent());
+      dropOldest(folder);
     } catch (IOException | JMException | RuntimeException e) {
       // only a matter of speed
       LOG.warn("The classes were not archived in {}", file, e);
@@ -62,6 +63,21 @@ final class ClassArchive {
     } finally {
       System.setOut(out);
     }
+  }
+
+  /** What a process had begun to write when it was killed is of no use to anyone. */
+  private static void dropUnfinished(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      files
+          .filter(file -> file.getFileName().toString().matches("node-.*\\.jsa\\.\\d{1,18}"))
+          .filter(file -> ProcessHandle.of(writer(file)).isEmpty())
+          .forEach(file -> file.toFile().delete());
+    }
+  }
+
+  private static long writer(Path unfinished) {
+    String name = unfinished.getFileName().toString();
+    return Long.parseLong(name.substring(name.lastIndexOf('.') + 1));
   }
 
   /** Each JVM and each class path has an archive; those of earlier ones are of no more use. */

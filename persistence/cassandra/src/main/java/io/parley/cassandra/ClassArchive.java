@@ -26,7 +26,8 @@ final class ClassArchive {
   static void write(Path file) {
     Path fresh = file.resolveSibling(file.getFileName() + "." + ProcessHandle.current().pid());
     try {
-      Files.createDirectories(file.toAbsolutePath().getParent());
+      Path folder = Files.createDirectories(file.toAbsolutePath().getParent());
+      dropUnfinished(folder);
       ManagementFactory.getPlatformMBeanServer()
           .invoke(
               new ObjectName("com.sun.management:type=DiagnosticCommand"),
@@ -34,11 +35,26 @@ final class ClassArchive {
               new Object[] {new String[] {"dynamic_dump", fresh.toString()}},
               new String[] {String[].class.getName()});
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-      dropOldest(file.toAbsolutePath().getParent());
+      dropOldest(folder);
     } catch (IOException | JMException | RuntimeException e) {
       System.err.println("the classes were not archived: " + e);
       fresh.toFile().delete();
     }
+  }
+
+  /** What a process had begun to write when it was killed is of no use to anyone. */
+  private static void dropUnfinished(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      files
+          .filter(file -> file.getFileName().toString().matches("cassandra-.*\\.jsa\\.\\d{1,18}"))
+          .filter(file -> ProcessHandle.of(writer(file)).isEmpty())
+          .forEach(file -> file.toFile().delete());
+    }
+  }
+
+  private static long writer(Path unfinished) {
+    String name = unfinished.getFileName().toString();
+    return Long.parseLong(name.substring(name.lastIndexOf('.') + 1));
   }
 
   /** Each JVM and each class path has an archive; those of earlier ones are of no more use. */
