@@ -22,8 +22,8 @@ import java.util.Optional;
  * An attempt from its start at the replica until its session has everything: keeps the tokens that
  * are not journaled yet and says what to send. At most one report that wants an answer is out at a
  * time; the tokens come first, then the finish (with the last of them) or the failure. One that
- * owes nothing, since it computes its prompt, says now and then that it runs, for a session that
- * was recovered and does not know.
+ * owes nothing, since it computes its prompt, says now and then that it runs and whether it was
+ * admitted, for a session that was recovered and does not know.
  *
  * <p>Holds at most as many tokens as the work asks for. Used by the worker's thread alone.
  */
@@ -113,7 +113,7 @@ final class RunningAttempt {
       return Optional.empty();
     }
     prompt = drained.prompt();
-    return prompt.map(info -> new Admitted(id(), info, worker));
+    return admission();
   }
 
   /** A group interval has passed. */
@@ -150,7 +150,11 @@ final class RunningAttempt {
       return Optional.empty();
     }
     sentNanos = nowNanos;
-    return Optional.of(new Dispatched(id(), worker));
+    return Optional.of(admission().orElseGet(() -> new Dispatched(id(), worker)));
+  }
+
+  private Optional<AttemptReport> admission() {
+    return prompt.map(info -> new Admitted(id(), info, worker));
   }
 
   private boolean owesAnything() {

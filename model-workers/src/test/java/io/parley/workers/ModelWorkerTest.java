@@ -167,7 +167,7 @@ class ModelWorkerTest {
     assertThat(expect(TokenGroup.class)).isEqualTo(first);
     first.worker().tell(new GroupAccepted(work.id(), 1, false));
     // nothing is owed any more, so only the sign of life is left to say
-    assertThat(session.receiveMessage(PATIENCE)).isInstanceOf(Dispatched.class);
+    assertThat(session.receiveMessage(PATIENCE)).isInstanceOf(Admitted.class);
   }
 
   @Test
@@ -195,14 +195,14 @@ class ModelWorkerTest {
       ids.add(work.id());
     }
     replica.admit(ids.get(0));
-    expect(Admitted.class);
+    Admitted admitted = expect(Admitted.class);
 
-    // both in prefill: signs go on, until the first token
+    // one in prefill, one before it: signs go on, and repeat what the session may have missed
     for (int sign = 0; sign < 3; sign++) {
-      expect(ids.get(0), Dispatched.class);
+      assertThat(expect(ids.get(0), AttemptReport.class)).isEqualTo(admitted);
       expect(ids.get(1), Dispatched.class);
     }
-    ActorRef<WorkerMessage> owner = expect(ids.get(0), Dispatched.class).worker();
+    ActorRef<WorkerMessage> owner = admitted.worker();
 
     // and one that is not the session's any more is dropped
     owner.tell(new DropAttempt(ids.get(1)));

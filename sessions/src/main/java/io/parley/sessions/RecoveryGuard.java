@@ -17,6 +17,8 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Tells a journal that is away, which another recovery heals, from one that cannot be read: an
@@ -25,6 +27,9 @@ import java.util.Optional;
  * until it leaves memory, and is tried again when it is next asked.
  */
 final class RecoveryGuard extends BehaviorInterceptor<SessionInbox, SessionInbox> {
+  /** Not the entity's, whose news of a journal that is away a node keeps from the terminal. */
+  private static final Logger LOG = LoggerFactory.getLogger(RecoveryGuard.class);
+
   private static final int WAITING_MAX = 64;
   private static final Reply UNREADABLE =
       new Reply.Refused(
@@ -38,6 +43,7 @@ final class RecoveryGuard extends BehaviorInterceptor<SessionInbox, SessionInbox
   private final ActorContext<SessionInbox> context;
   private final Deque<ActorRef<Reply>> waiting = new ArrayDeque<>();
   private boolean recovering = true;
+  private boolean unreadable;
 
   RecoveryGuard(SessionId session, Duration passivateAfter, ActorContext<SessionInbox> context) {
     super(SessionInbox.class);
@@ -54,11 +60,10 @@ final class RecoveryGuard extends BehaviorInterceptor<SessionInbox, SessionInbox
 
   /** The recovery failed; unless for good, another one follows. */
   void failed(Throwable cause) {
-    if (isUnreadable(cause)) {
-      context
-          .getLog()
-          .error(
-              "The journal of session {} cannot be read; it refuses all requests", session, cause);
+    if (!unreadable && isUnreadable(cause)) {
+      unreadable = true; // Akka tells of one failure twice
+      LOG.error(
+          "The journal of session {} cannot be read; it refuses all requests", session, cause);
       context.getSelf().tell(new Internal.Unreadable());
     }
   }

@@ -54,6 +54,17 @@ final class RunningMark {
     }
   }
 
+  /**
+   * A recovery found that this turn runs. What began it has cancelled the next try of a write that
+   * had failed, and may have lost the list's answer.
+   */
+  void recovered(int number) {
+    if (turn == number && !stored) {
+      write();
+    }
+    set(number);
+  }
+
   /** No turn runs. */
   void clear() {
     if (turn != 0) {

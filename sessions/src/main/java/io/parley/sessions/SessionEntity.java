@@ -172,7 +172,7 @@ public final class SessionEntity
     if (session instanceof Generating generating) {
       int turn = generating.turn().spec().number();
       context.getLog().debug("recovered {} in turn {}", id, turn);
-      mark.set(turn);
+      mark.recovered(turn);
       attempts.recovered(generating.turn());
     } else {
       mark.clear();

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 
 /** A turn that runs is in the list of those that do. */
 class RunningMarkTest {
-  private final SessionFixture session = SessionFixture.startDefault();
+  private SessionFixture session = SessionFixture.startDefault();
   private final Entry first = new Entry(session.id.entityId(), 1);
 
   @AfterEach
@@ -75,6 +75,23 @@ class RunningMarkTest {
     assertThat(session.startTurn("k", Samples.inBackground("hello")))
         .isEqualTo(new Reply.TurnAccepted(1, false));
     assertThat(session.running.entries).containsOnly(first);
+  }
+
+  @Test
+  void isListedByTheRecoveryThatComesBeforeTheLaterTry() {
+    session.close();
+    session = SessionFixture.start("parley.session.journal-retry.max-backoff = 1 h");
+    session.running.failNext(1);
+    TestProbe<Reply> caller =
+        session.send(SessionFixture.start("k", Samples.inBackground("hello")));
+    Worker worker = session.worker(session.dispatcher.next());
+    await().until(() -> session.running.failures.get() == 0);
+
+    SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
+    worker.admit();
+
+    assertThat(caller.receiveMessage()).isEqualTo(new Reply.TurnAccepted(1, false));
+    assertThat(session.running.entries).containsOnly(new Entry(session.id.entityId(), 1));
   }
 
   @Test

@@ -48,7 +48,7 @@ final class ChatRoutes {
     Start start =
         new Start(session, keyText, Fingerprint.of("chat", body, named), named.isEmpty(), turn);
     return seen.map(id -> turns.resume(id, start))
-        .orElseGet(() -> start(start, cancel))
+        .orElseGet(() -> start(start, key.isPresent()))
         .thenCompose(
             started -> {
               OnDisconnect guard = turns.onDisconnect(call, started, cancel);
@@ -60,9 +60,9 @@ final class ChatRoutes {
             response -> response.addHeader(RawHeader.create(SESSION_HEADER, Ids.session(session))));
   }
 
-  private CompletionStage<Started> start(Start start, boolean cancel) {
+  private CompletionStage<Started> start(Start start, boolean keyed) {
     CompletionStage<Started> begun = turns.start(start);
-    return cancel ? turns.orCancelled(begun, List.of(start)) : begun;
+    return keyed ? begun : turns.orCancelled(begun, List.of(start));
   }
 
   private CompletionStage<HttpResponse> stream(

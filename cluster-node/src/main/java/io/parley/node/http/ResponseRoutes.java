@@ -54,7 +54,7 @@ final class ResponseRoutes {
     Optional<EventId> seen = call.lastEventIdOfKey();
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());
     return seen.map(id -> resume(id, body, request, key.orElseThrow()))
-        .orElseGet(() -> start(call, body, request, key, cancel))
+        .orElseGet(() -> start(call, body, request, key))
         .thenCompose(
             started ->
                 answer(call, request, started, seen, cancel)
@@ -73,19 +73,19 @@ final class ResponseRoutes {
   }
 
   private CompletionStage<Started> start(
-      Call call, JsonInput body, ResponsesRequest request, Optional<String> key, boolean cancel) {
+      Call call, JsonInput body, ResponsesRequest request, Optional<String> key) {
     String keyText = key.orElseGet(Ids::random);
     TurnRequest turn = request.turn();
     String fingerprint = Fingerprint.of("responses", body);
     if (request.conversation().isPresent()) {
       var session = Ids.parseConversation(call.tenant(), request.conversation().get());
       Start start = new Start(session, keyText, fingerprint, false, turn);
-      return begun(turns.start(start), cancel, List.of(start));
+      return begun(turns.start(start), key, List.of(start));
     }
     var fresh = Ids.sessionFor(call.tenant(), key);
     Start anew = new Start(fresh, keyText, fingerprint, true, turn);
     if (request.previousResponseId().isEmpty()) {
-      return begun(turns.start(anew), cancel, List.of(anew));
+      return begun(turns.start(anew), key, List.of(anew));
     }
     Ids.TurnId previous;
     try {
@@ -96,13 +96,13 @@ final class ResponseRoutes {
     Start onward = new Start(previous.session(), keyText, fingerprint, false, turn);
     return begun(
         continuation.start(previous, fresh, keyText, fingerprint, turn),
-        cancel,
+        key,
         List.of(onward, anew));
   }
 
   private CompletionStage<Started> begun(
-      CompletionStage<Started> started, boolean cancel, List<Start> perhaps) {
-    return cancel ? turns.orCancelled(started, perhaps) : started;
+      CompletionStage<Started> started, Optional<String> key, List<Start> perhaps) {
+    return key.isPresent() ? started : turns.orCancelled(started, perhaps);
   }
 
   private CompletionStage<HttpResponse> answer(

@@ -348,6 +348,7 @@ final class Turns {
   OnDisconnect onDisconnect(Call call, Started started, boolean cancel) {
     OnDisconnect guard =
         new OnDisconnect(
+            call.idempotencyKey().isPresent(),
             () -> {
               if (cancel && !stopping.getAsBoolean()) {
                 cancel(started);
@@ -372,16 +373,21 @@ final class Turns {
   /** Runs an action once, if the reader is gone before the end. */
   static final class OnDisconnect {
     private final AtomicBoolean settled = new AtomicBoolean();
+    private final boolean keyed;
     private final Runnable action;
     private volatile Signal.Registration registration = () -> {};
 
-    OnDisconnect(Runnable action) {
+    /**
+     * @param keyed whether the reader has a key by which to ask for the turn again
+     */
+    OnDisconnect(boolean keyed, Runnable action) {
+      this.keyed = keyed;
       this.action = action;
     }
 
     /** For readers whose going away changes nothing. */
     static OnDisconnect ignore() {
-      return new OnDisconnect(() -> {});
+      return new OnDisconnect(false, () -> {});
     }
 
     void watch(Signal closed) {
@@ -397,9 +403,12 @@ final class Turns {
       }
     }
 
-    /** The reading ended; where it could not go on, its reader is as good as gone. */
+    /**
+     * The reading ended. Where it could not go on, a reader without a key is as good as gone; one
+     * with a key was told to ask again.
+     */
     void settle(Throwable failure) {
-      if (failure != null && isUnavailable(failure)) {
+      if (failure != null && isUnavailable(failure) && !keyed) {
         gone();
       } else {
         ended();

@@ -30,9 +30,9 @@ class SignalTest {
 
   @Test
   void forgetsReadersThatCameToTheirEnd() {
-    OnDisconnect ended = new OnDisconnect(times::incrementAndGet);
+    OnDisconnect ended = new OnDisconnect(false, times::incrementAndGet);
     ended.watch(connection.closed());
-    OnDisconnect gone = new OnDisconnect(times::incrementAndGet);
+    OnDisconnect gone = new OnDisconnect(false, times::incrementAndGet);
     gone.watch(connection.closed());
     assertThat(connection.closed().waiting()).isEqualTo(2);
 

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What becomes of a turn when its caller was told 503 and cannot ask for it again. */
 class UnansweredTest {
   private static final String CHAT = "/v1/chat/completions";
+  private static final String WISH = "X-Parley-On-Disconnect";
   private static final String HI =
       "{\"model\":\"fake\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
   private static final String RESPONSE_HI = "{\"model\":\"fake\",\"input\":\"hi\"}";
@@ -70,16 +71,60 @@ class UnansweredTest {
     assertThat(edge.sessions.started()).isEqualTo(2);
   }
 
-  @Test
-  void leavesATurnWithAKeyToWhoeverAsksAgain() throws Exception {
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        CHAT + "|" + HI + "|continue",
+        "/v1/responses|" + RESPONSE_HI + "|continue",
+        "/v1/responses|{\"model\":\"fake\",\"input\":\"hi\",\"background\":true}|continue"
+      })
+  void cancelsATurnThatNobodyCanAskForWhateverTheReaderWished(String path, String body, String wish)
+      throws Exception {
     edge.sessions.loseNextAnswers(1);
-    assertThat(edge.post(CHAT, HI, "Idempotency-Key", "k").status()).isEqualTo(503);
-    CompletableFuture<Answer> again = postLater(CHAT, HI, "Idempotency-Key", "k");
+
+    assertThat(edge.post(path, body, WISH, wish).status()).isEqualTo(503);
+
+    await().until(() -> edge.sessions.cancelled() == 1);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        CHAT + "|" + HI + "|continue",
+        CHAT + "|" + HI + "|cancel",
+        "/v1/responses|" + RESPONSE_HI + "|cancel"
+      })
+  void leavesATurnWithAKeyToWhoeverAsksAgain(String path, String body, String wish)
+      throws Exception {
+    String[] headers = {"Idempotency-Key", "k", WISH, wish};
+    edge.sessions.loseNextAnswers(1);
+    assertThat(edge.post(path, body, headers).status()).isEqualTo(503);
+    CompletableFuture<Answer> again = postLater(path, body, headers);
     await().until(() -> edge.sessions.reads() == 1);
     edge.sessions.advance(100);
 
     assertThat(again.get().status()).isEqualTo(200);
     assertThat(edge.sessions.started()).isEqualTo(1);
+    assertThat(edge.sessions.cancelled()).isZero();
+  }
+
+  @Test
+  void leavesATurnWithAKeyThatCanBeReadNoFurther() throws Exception {
+    edge.close();
+    edge = RunningEdge.start(new FakeSessions().manual(), "parley.http.reconnect-limit = 0s");
+    String[] headers = {"Idempotency-Key", "k", WISH, "cancel"};
+    edge.sessions.beforeNext(
+        SessionCommand.ReadTurn.class,
+        () -> edge.sessions.refuseNext(1, RefusalReason.JOURNAL_UNAVAILABLE));
+    CompletableFuture<Answer> answer = postLater(CHAT, HI, headers);
+    await().until(() -> edge.sessions.reads() == 1);
+    edge.sessions.advance(1);
+    assertThat(answer.get().code()).isEqualTo("journal_unavailable");
+    edge.sessions.advance(100);
+
+    assertThat(edge.post(CHAT, HI, headers).status()).isEqualTo(200);
     assertThat(edge.sessions.cancelled()).isZero();
   }
 

@@ -29,12 +29,16 @@ public sealed interface AttemptReport extends SessionInbox {
 
   /**
    * The dispatcher handed the work to this worker; the session watches it from now on. The worker
-   * says so again every second or so while it has nothing else to say of the attempt, so that a
-   * session that was recovered meanwhile adopts it.
+   * says so again every second or so until it has admitted the attempt, so that a session that was
+   * recovered meanwhile adopts it.
    */
   record Dispatched(AttemptId id, ActorRef<WorkerMessage> worker) implements AttemptReport {}
 
-  /** The worker took the attempt into its batch and knows its prompt. */
+  /**
+   * The worker took the attempt into its batch and knows its prompt. It says so again every second
+   * or so while it has nothing else to say of the attempt: the session may have been recovered
+   * before it journaled the first one, and would time the attempt as if it waited in the queue.
+   */
   record Admitted(AttemptId id, PromptInfo prompt, ActorRef<WorkerMessage> worker)
       implements AttemptReport {}
 
