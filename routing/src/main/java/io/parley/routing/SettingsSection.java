@@ -21,6 +21,10 @@ public record SettingsSection(String path) {
     return read(key, "a whole number", root.getConfig(path)::getInt);
   }
 
+  public long bytes(Config root, String key) {
+    return read(key, "a size", root.getConfig(path)::getBytes);
+  }
+
   private <T> T read(String key, String allowed, Function<String, T> getter) {
     try {
       return getter.apply(key);
@@ -29,7 +33,7 @@ public record SettingsSection(String path) {
     }
   }
 
-  public void requireBetween(String key, int value, int min, int max) {
+  public void requireBetween(String key, long value, long min, long max) {
     if (value < min || value > max) {
       throw bad(key, "between " + min + " and " + max, value);
     }

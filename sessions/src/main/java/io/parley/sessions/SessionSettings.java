@@ -1,7 +1,7 @@
 package io.parley.sessions;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException;
+import io.parley.routing.SettingsSection;
 import io.parley.sessions.domain.SessionLimits;
 import java.time.Duration;
 
@@ -20,7 +20,7 @@ public record SessionSettings(
     int snapshotsKept,
     Resume resume) {
 
-  private static final String ROOT = "parley.session.";
+  private static final SettingsSection SECTION = new SettingsSection("parley.session");
 
   /** How long a turn's phases may take. */
   public record Timeouts(Duration queue, Duration firstToken, Duration stall, Duration turn) {}
@@ -82,54 +82,28 @@ public record SessionSettings(
   }
 
   private static int count(Config config, String key, int min, int max) {
-    int value;
-    try {
-      value = config.getInt(ROOT + key);
-    } catch (ConfigException e) {
-      throw wrong(key, "a whole number from " + min + " to " + max, e);
-    }
-    if (value < min || value > max) {
-      throw wrong(key, "a whole number from " + min + " to " + max, null);
-    }
+    int value = SECTION.integer(config, key);
+    SECTION.requireBetween(key, value, min, max);
     return value;
   }
 
   private static long bytes(Config config, String key, long min, long max) {
-    long value;
-    try {
-      value = config.getBytes(ROOT + key);
-    } catch (ConfigException e) {
-      throw wrong(key, "a size from " + min + " to " + max + " bytes", e);
-    }
-    if (value < min || value > max) {
-      throw wrong(key, "a size from " + min + " to " + max + " bytes", null);
-    }
+    long value = SECTION.bytes(config, key);
+    SECTION.requireBetween(key, value, min, max);
     return value;
   }
 
   private static Duration duration(Config config, String key) {
-    Duration value;
-    try {
-      value = config.getDuration(ROOT + key);
-    } catch (ConfigException e) {
-      throw wrong(key, "a duration from 1 ms to 24 h", e);
-    }
-    if (value.toMillis() < 1 || value.toHours() > 24) {
-      throw wrong(key, "a duration from 1 ms to 24 h", null);
-    }
+    Duration value = SECTION.duration(config, key);
+    SECTION.requireAtLeast(key, value, "1 ms", Duration.ofMillis(1));
+    SECTION.requireAtMost(key, value, "24 h", Duration.ofHours(24));
     return value;
   }
 
   private static Backoff backoff(Config config, String key) {
     Duration min = duration(config, key + ".min-backoff");
     Duration max = duration(config, key + ".max-backoff");
-    if (max.compareTo(min) < 0) {
-      throw wrong(key + ".max-backoff", "no less than " + key + ".min-backoff", null);
-    }
+    SECTION.requireAtLeast(key + ".max-backoff", max, key + ".min-backoff", min);
     return new Backoff(min, max);
-  }
-
-  private static IllegalArgumentException wrong(String key, String allowed, Throwable cause) {
-    return new IllegalArgumentException(ROOT + key + " must be " + allowed, cause);
   }
 }
