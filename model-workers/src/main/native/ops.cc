@@ -1,5 +1,6 @@
 // The operations that TensorFlow sees. Each takes last, where it needs threads, `execution`: the number
 // of the kernels' variant and the number of threads.
+#include <cstdio>
 #include <new>
 
 #include "checks.h"
@@ -271,6 +272,18 @@ void leave_shape_open(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
 
+/**
+ * Nothing may be thrown while the library is loaded: where an operation is refused, building or loading
+ * a graph that has it fails.
+ */
+bool registered(const char* op, TF_Status* status) {
+  if (TF_GetCode(status) == TF_OK) {
+    return true;
+  }
+  std::fprintf(stderr, "%s cannot be registered: %s\n", op, TF_Message(status));
+  return false;
+}
+
 template <class Op>
 void add() {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(Op::kName);
@@ -287,8 +300,11 @@ void add() {
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, leave_shape_open);
   Status status;
   TF_RegisterOpDefinition(definition, status);
-  TF_RegisterKernelBuilder(
-      Op::kName, TF_NewKernelBuilder(Op::kName, "CPU", create<Op>, compute<Op>, destroy<Op>), status);
+  if (registered(Op::kName, status)) {
+    TF_RegisterKernelBuilder(
+        Op::kName, TF_NewKernelBuilder(Op::kName, "CPU", create<Op>, compute<Op>, destroy<Op>), status);
+    registered(Op::kName, status);
+  }
 }
 
 /** TensorFlow registers what a library's initialisers add while it loads the library. */
