@@ -38,19 +38,24 @@ INLINE void write_key(const AttentionCall& call, int64_t row, int head, bf16* bl
   }
 }
 
+/**
+ * Infinity and NaN as the largest number. A later position weighs 0 for an earlier row of its register
+ * block, but 0 times infinity is not 0.
+ */
+INLINE bf16 finite(bf16 value) {
+  return (value & 0x7f80) == 0x7f80 ? static_cast<bf16>((value & 0x8000) | 0x7f7f) : value;
+}
+
 INLINE void write_value(const AttentionCall& call, int64_t row, int head, bf16* block, int64_t offset) {
   const int size = call.headSize;
   const float* v = head_of(call, row, call.heads + call.kvHeads + head);
   bf16* out = block + offset / 2 * 2 * size + offset % 2;
   for (int i = 0; i < size; i++) {
-    out[2 * i] = narrow(v[i]);
+    out[2 * i] = finite(narrow(v[i]));
   }
-  if (offset % 2 == 0) {
-    // the pair's other position comes later; until then its weight is 0, and 0 times infinity is not
+  if (offset % 2 == 0) {  // the pair's other position comes later; until then anything may be there
     for (int i = 0; i < size; i++) {
-      if ((out[2 * i + 1] & 0x7f80) == 0x7f80) {
-        out[2 * i + 1] = 0;
-      }
+      out[2 * i + 1] = finite(out[2 * i + 1]);
     }
   }
 }
