@@ -36,7 +36,11 @@ final class KernelPass implements ForwardPass {
               "tables", tables(manager, input.blockTables()),
               "rows", LoadedGraph.vector(manager, input.rows()),
               "execution", LoadedGraph.vector(manager, execution));
-      logits.put(graph.call(KernelGraph.STEP, inputs, manager));
+NDArray rows = graph.call(KernelGraph.STEP, inputs, manager);
+      if (input.rows().length > 0) {
+        logits.hold(rows);
+      }
+
     }
   }
 
