@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "flush_denormals.h"
+#include "huge_pages.h"
 #include "kernels.h"
 #include "lookup.h"
 #include "op_context.h"
@@ -132,6 +133,7 @@ struct Linear {
     require_no(problem(call));
     const int64_t panels = (columns + kPanel - 1) / kPanel;
     require(weights.size() == panels * kPanel * call.inputs, "weights and x do not fit each other");
+    pages.ask(call.weights, weights.size() * sizeof(bf16));
     const int64_t width = swiglu ? columns / 2 : columns;
 
     // held until the end of the call
@@ -157,6 +159,7 @@ struct Linear {
   const int columns;
   const bool swiglu;
   const float epsilon;
+  const HugePages pages;
 };
 
 /** Attention of one layer; cache [layers, 2, blocks, kvHeads, block * headSize]. */
@@ -211,6 +214,7 @@ struct Attention {
     const int64_t in_layer = call.blocks * kv_heads * in_block;
     call.keys = cache.narrow() + layer * 2 * in_layer;
     call.values = call.keys + in_layer;
+    pages.ask(call.keys, 2 * in_layer * sizeof(bf16));
     const Tensor y = context.output({call.rows, int64_t{heads} * call.headSize});
     call.y = y.floats();
     call.scoreStride = score_stride(call.positions, call.rows);
@@ -223,6 +227,7 @@ struct Attention {
   const int heads;
   const int kv_heads;
   const int block;
+  const HugePages pages;
 };
 
 // --------------------------------------------------------------------------- the border to TensorFlow
