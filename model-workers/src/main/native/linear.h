@@ -69,6 +69,7 @@ template <int ROWS, int FETCH>
 void tile(const LinearCall& call, const Factor* a, int64_t row, int64_t panel, const bf16* ahead) {
   const bf16* w = call.weights + panel * call.inputs * kPanel;
   F32 low[ROWS], high[ROWS];
+#pragma GCC unroll 12
   for (int i = 0; i < ROWS; i++) {
     low[i] = high[i] = splat(0.f);
   }
@@ -85,6 +86,7 @@ void tile(const LinearCall& call, const Factor* a, int64_t row, int64_t panel, c
       high[i] = dot(high[i], w1, pair);
     }
   }
+#pragma GCC unroll 12
   for (int i = 0; i < ROWS; i++) {
     finish(call, row + i, panel, low[i], high[i]);
   }
