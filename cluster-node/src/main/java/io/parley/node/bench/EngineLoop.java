@@ -30,7 +30,8 @@ public final class EngineLoop {
    * What was measured.
    *
    * @param tokensPerSecond of all sequences, over the whole time
-   * @param medianStepMillis of one forward pass with its sampling; of all passes that a prompt needs
+   * @param medianStepMillis of one forward pass with its sampling; of all passes that a prompt
+   *     needs
    */
   public record Speed(double tokensPerSecond, double medianStepMillis) {
     private static Speed of(long[] nanos, int tokensOfEach) {

@@ -46,8 +46,7 @@ final class Logits {
   void hold(NDArray rows) {
     held = JavacppUtils.resolveTFETensor(((TfNDArray) rows).getHandle());
     values =
-        tensorflow
-            .TF_TensorData(held)
+        tensorflow.TF_TensorData(held)
             .capacity(tensorflow.TF_TensorByteSize(held))
             .asByteBuffer()
             .order(ByteOrder.nativeOrder())
