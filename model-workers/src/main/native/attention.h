@@ -38,19 +38,24 @@ INLINE void write_key(const AttentionCall& call, int64_t row, int head, bf16* bl
   }
 }
 
+/**
+ * Infinity and NaN as the largest number. A later position weighs 0 for an earlier row of its register
+ * block, but 0 times infinity is not 0.
+ */
+INLINE bf16 finite(bf16 value) {
+  return (value & 0x7f80) == 0x7f80 ? static_cast<bf16>((value & 0x8000) | 0x7f7f) : value;
+}
+
 INLINE void write_value(const AttentionCall& call, int64_t row, int head, bf16* block, int64_t offset) {
   const int size = call.headSize;
   const float* v = head_of(call, row, call.heads + call.kvHeads + head);
   bf16* out = block + offset / 2 * 2 * size + offset % 2;
   for (int i = 0; i < size; i++) {
-    out[2 * i] = narrow(v[i]);
+    out[2 * i] = finite(narrow(v[i]));
   }
-  if (offset % 2 == 0) {
-    // the pair's other position comes later; until then its weight is 0, and 0 times infinity is not
+  if (offset % 2 == 0) {  // the pair's other position comes later; until then anything may be there
     for (int i = 0; i < size; i++) {
-      if ((out[2 * i + 1] & 0x7f80) == 0x7f80) {
-        out[2 * i + 1] = 0;
-      }
+      out[2 * i + 1] = finite(out[2 * i + 1]);
     }
   }
 }
@@ -91,41 +96,52 @@ struct Queries {
   float* out[kAttentionRows];
 };
 
-/** Scores of all positions, 16 at a time; gives the largest of each query. */
+/**
+ * Scores of all positions, 16 at a time; gives the largest of each query. Meanwhile the keys of the block
+ * that comes next are fetched, and the values of the same positions, which are mixed after this.
+ */
 template <int ROWS>
-INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys, const int32_t* table,
-                  int64_t end, float* scores, float* top) {
+INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys, const bf16* values,
+                  const int32_t* table, int64_t end, float* scores, float* top) {
   const int64_t stride = stride_of_block(call);
   const int size = call.headSize;
-  const auto at = [&](int64_t p) {
-    return keys + table[p / call.block] * stride + (p % call.block) * size;
-  };
   F32 tops[ROWS];
+#pragma GCC unroll 6
   for (int r = 0; r < ROWS; r++) {
     tops[r] = splat(kHidden);
   }
-  for (int64_t p = 0; p < end; p += kLanes) {
-    const bf16* k = at(p);
-    const bf16* ahead = at(p + 64 < end ? p + 64 : p);
-    F32 even[ROWS], odd[ROWS];
-    for (int r = 0; r < ROWS; r++) {
-      even[r] = odd[r] = splat(0.f);
-    }
-    for (int d = 0; d < size; d += 4) {
-      const Pairs k0 = load_pairs(k + d * kLanes);
-      const Pairs k1 = load_pairs(k + d * kLanes + kPanel);
-      fetch_near(ahead + d * kLanes);
-      fetch_near(ahead + d * kLanes + kPanel);
+  for (int64_t from = 0, index = 0; from < end; from += call.block, index++) {
+    const int64_t count = end - from < call.block ? end - from : call.block;
+    const int64_t next = from + call.block < end ? index + 1 : index;
+    const bf16* k = keys + table[index] * stride;
+    const bf16* ahead = keys + table[next] * stride;
+    const bf16* v = values + table[index] * stride;
+    for (int64_t p = 0; p < count; p += kLanes) {
+      F32 even[ROWS], odd[ROWS];
 #pragma GCC unroll 6
       for (int r = 0; r < ROWS; r++) {
-        even[r] = dot(even[r], k0, q.values[r] + d);
-        odd[r] = dot(odd[r], k1, q.values[r] + d + 2);
+        even[r] = odd[r] = splat(0.f);
       }
-    }
-    for (int r = 0; r < ROWS; r++) {
-      const F32 v = first(q.seen[r] - p, even[r] + odd[r], splat(kHidden));
-      tops[r] = max(tops[r], v);
-      store(scores + r * call.scoreStride + p, v);
+      for (int d = 0; d < size; d += 4) {
+        const int64_t at = p * size + d * kLanes;
+        const Pairs k0 = load_pairs(k + at);
+        const Pairs k1 = load_pairs(k + at + kPanel);
+        fetch_near(ahead + at);
+        fetch_near(ahead + at + kPanel);
+        fetch_far(v + at);
+        fetch_far(v + at + kPanel);
+#pragma GCC unroll 6
+        for (int r = 0; r < ROWS; r++) {
+          even[r] = dot(even[r], k0, q.values[r] + d);
+          odd[r] = dot(odd[r], k1, q.values[r] + d + 2);
+        }
+      }
+#pragma GCC unroll 6
+      for (int r = 0; r < ROWS; r++) {
+        const F32 value = first(q.seen[r] - from - p, even[r] + odd[r], splat(kHidden));
+        tops[r] = max(tops[r], value);
+        store(scores + r * call.scoreStride + from + p, value);
+      }
     }
   }
   for (int r = 0; r < ROWS; r++) {
@@ -196,11 +212,12 @@ void attend(const AttentionCall& call, const Queries& q, int kv_head, const int3
     end = q.seen[r] > end ? q.seen[r] : end;
   }
   float top[ROWS], shares[ROWS];
-  score<ROWS>(call, q, call.keys + head_at, table, end, scores, top);
+  const bf16* values = call.values + head_at;
+  score<ROWS>(call, q, call.keys + head_at, values, table, end, scores, top);
   for (int r = 0; r < ROWS; r++) {
     shares[r] = soften(scores + r * call.scoreStride, end, top[r]);
   }
-  mix<ROWS>(call, q, call.values + head_at, table, end, scores, shares);
+  mix<ROWS>(call, q, values, table, end, scores, shares);
 }
 
 template <int ROWS = kAttentionRows>
@@ -217,6 +234,12 @@ INLINE void attend_some(int count, const AttentionCall& call, const Queries& q, 
 void attend_rows(const AttentionCall& call, int64_t from, int64_t to, int kv_head, float* scores) {
   const int group = call.heads / call.kvHeads;
   const int total = static_cast<int>(to - from) * group;
+  // the first keys are on their way while the queries are turned
+  const bf16* first_keys = call.keys + table_of(call, from)[0] * stride_of_block(call) +
+                           static_cast<int64_t>(kv_head) * call.block * call.headSize;
+  for (int64_t i = 0; i < int64_t{call.block} * call.headSize; i += kPanel) {
+    fetch_near(first_keys + i);
+  }
   for (int done = 0; done < total; done += kAttentionRows) {
     const int count = total - done < kAttentionRows ? total - done : kAttentionRows;
     Queries q;

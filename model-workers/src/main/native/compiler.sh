@@ -6,7 +6,8 @@ find_compiler() {
   for candidate in ${CXX:-} c++ g++ clang++; do
     if works "$candidate"; then
       compiler=("$candidate")
-      link_flags=(-static-libstdc++ -static-libgcc)
+      # its libstdc++ may be newer than where the library runs; none of it is to be seen from outside
+      link_flags=(-static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections)
       zig=
       return 0
     fi

@@ -17,8 +17,8 @@ using bf16 = uint16_t;
 constexpr int64_t kPanel = 32;
 constexpr int64_t kLanes = 16;
 
-/** Rows whose activations are held at a time; bounds the working memory. */
-constexpr int64_t kRowsAtOnce = 96;
+/** The most rows whose activations are held at a time; bounds the working memory. */
+constexpr int64_t kRowsAtOnce = 132;
 
 /** The most rows of scores that attention holds for a thread. */
 constexpr int64_t kScoreRows = 6;

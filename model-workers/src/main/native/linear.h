@@ -7,8 +7,7 @@ namespace parley {
 namespace {
 
 constexpr int64_t kPanelsOfOneRow = 4;
-constexpr int64_t kPanelsAtOnceMax = 16;
-constexpr int64_t kFetchAhead = 1024;  // values ahead of a single row's product: 2 KiB
+constexpr int64_t kFetchAhead = 32;  // inputs ahead of a single row's product: 2 KiB of a panel
 
 INLINE Factor* activations_of(const LinearCall& call) {
   return static_cast<Factor*>(call.activations);
@@ -61,23 +60,24 @@ INLINE void finish(const LinearCall& call, int64_t row, int64_t panel, F32 a, F3
 }
 
 /**
- * ROWS rows with one panel, in registers. Meanwhile the panel that comes next is fetched, or not.
+ * ROWS rows with one panel, in registers. Meanwhile a part of the panel that comes next is fetched.
  * @param a activations of the rows
+ * @param FETCH cache lines for each pair of inputs; a panel has two
+ * @param ahead where that part begins
  */
-template <int ROWS, bool FETCH>
-void tile(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) {
+template <int ROWS, int FETCH>
+void tile(const LinearCall& call, const Factor* a, int64_t row, int64_t panel, const bf16* ahead) {
   const bf16* w = call.weights + panel * call.inputs * kPanel;
-  const bf16* following = w + call.inputs * kPanel;
   F32 low[ROWS], high[ROWS];
+#pragma GCC unroll 12
   for (int i = 0; i < ROWS; i++) {
     low[i] = high[i] = splat(0.f);
   }
   for (int64_t k = 0; k < call.inputs; k += 2) {
     const Pairs w0 = load_pairs(w + k * kPanel);
     const Pairs w1 = load_pairs(w + k * kPanel + kPanel);
-    if (FETCH) {
-      fetch_far(following + k * kPanel);
-      fetch_far(following + k * kPanel + kPanel);
+    for (int line = 0; line < FETCH; line++) {
+      fetch_far(ahead + (k / 2 * FETCH + line) * kPanel);
     }
 #pragma GCC unroll 12
     for (int i = 0; i < ROWS; i++) {
@@ -86,6 +86,7 @@ void tile(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) {
       high[i] = dot(high[i], w1, pair);
     }
   }
+#pragma GCC unroll 12
   for (int i = 0; i < ROWS; i++) {
     finish(call, row + i, panel, low[i], high[i]);
   }
@@ -100,11 +101,14 @@ void strip(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) 
     low[i] = high[i] = splat(0.f);
   }
   for (int64_t k = 0; k < call.inputs; k += 2) {
+    // the end of a panel is followed by its neighbour, which is being read, too: go on behind them all
+    const int64_t over = k + kFetchAhead < call.inputs ? 0 : PANELS - 1;
+    const int64_t ahead = (kFetchAhead + over * call.inputs) * kPanel;
 #pragma GCC unroll 4
     for (int i = 0; i < PANELS; i++) {
       const bf16* p = w + (i * call.inputs + k) * kPanel;
-      fetch_near(p + kFetchAhead);
-      fetch_near(p + kFetchAhead + kPanel);
+      fetch_near(p + ahead);
+      fetch_near(p + ahead + kPanel);
       low[i] = dot(low[i], load_pairs(p), a + k);
       high[i] = dot(high[i], load_pairs(p + kPanel), a + k);
     }
@@ -115,45 +119,50 @@ void strip(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) 
 }
 
 /** Up to kTileRows rows, as many as a register block of a variant has. */
-template <bool FETCH, int ROWS = kTileRows>
-INLINE void tile_of(int64_t rows, const LinearCall& call, const Factor* a, int64_t row, int64_t panel) {
+template <int FETCH, int ROWS = kTileRows>
+INLINE void tile_of(int64_t rows, const LinearCall& call, const Factor* a, int64_t row, int64_t panel,
+                    const bf16* ahead) {
   if (rows == ROWS) {
-    tile<ROWS, FETCH>(call, a, row, panel);
+    tile<ROWS, FETCH>(call, a, row, panel, ahead);
   } else if constexpr (ROWS > 1) {
-    tile_of<FETCH, ROWS - 1>(rows, call, a, row, panel);
+    tile_of<FETCH, ROWS - 1>(rows, call, a, row, panel, ahead);
   }
 }
 
+template <int PANELS = kPanelsOfOneRow>
+INLINE void strip_of(int64_t panels, const LinearCall& call, int64_t row, int64_t panel) {
+  if (panels == PANELS) {
+    strip<PANELS>(call, activations_of(call), row, panel);
+  } else if constexpr (PANELS > 1) {
+    strip_of<PANELS - 1>(panels, call, row, panel);
+  }
+}
+
+/** Each thread has as many strips, of nearly as many panels. */
 void one_row(const LinearCall& call, ThreadPool& pool, int64_t row, int64_t panels) {
-  const int64_t items = (panels + kPanelsOfOneRow - 1) / kPanelsOfOneRow;
-  parallel(pool, items, [&](int64_t item, int) {
-    const int64_t panel = item * kPanelsOfOneRow;
-    if (panel + kPanelsOfOneRow <= panels) {
-      strip<kPanelsOfOneRow>(call, activations_of(call), row, panel);
-      return;
-    }
-    for (int64_t p = panel; p < panels; p++) {
-      strip<1>(call, activations_of(call), row, p);
-    }
+  const int64_t of_a_thread = (panels + pool.threads() - 1) / pool.threads();
+  const int64_t strips = (of_a_thread + kPanelsOfOneRow - 1) / kPanelsOfOneRow * pool.threads();
+  parallel(pool, strips, [&](int64_t strip, int) {
+    const int64_t panel = panels * strip / strips;
+    strip_of(panels * (strip + 1) / strips - panel, call, row, panel);
   });
 }
 
+/** A thread takes one panel after the other, so that what it fetches is what it reads next. */
 void some_rows(const LinearCall& call, ThreadPool& pool, int64_t from, int64_t rows, int64_t panels) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  const int64_t share = panels / (4 * pool.threads());
-  const int64_t step = share < 1 ? 1 : share > kPanelsAtOnceMax ? kPanelsAtOnceMax : share;
-  parallel(pool, (panels + step - 1) / step, [&](int64_t item, int) {
-    const int64_t end = (item + 1) * step < panels ? (item + 1) * step : panels;
-    for (int64_t panel = item * step; panel < end; panel++) {
-      for (int64_t t = 0; t < tiles; t++) {
-        const int64_t first_row = rows * t / tiles;
-        const int64_t count = rows * (t + 1) / tiles - first_row;
-        const Factor* a = activations_of(call) + first_row * call.inputs;
-        if (t == 0) {
-          tile_of<true>(count, call, a, from + first_row, panel);
-        } else {
-          tile_of<false>(count, call, a, from + first_row, panel);
-        }
+  parallel(pool, panels, [&](int64_t panel, int) {
+    const bf16* next = call.weights + (panel + 1) * call.inputs * kPanel;
+    for (int64_t t = 0; t < tiles; t++) {
+      const int64_t first_row = rows * t / tiles;
+      const int64_t count = rows * (t + 1) / tiles - first_row;
+      const Factor* a = activations_of(call) + first_row * call.inputs;
+      if (tiles == 1) {
+        tile_of<2>(count, call, a, from, panel, next);
+      } else if (t < 2) {  // half a panel each: memory gives it while there is work for longer
+        tile_of<1>(count, call, a, from + first_row, panel, next + t * call.inputs / 2 * kPanel);
+      } else {
+        tile_of<0>(count, call, a, from + first_row, panel, nullptr);
       }
     }
   });
@@ -161,8 +170,10 @@ void some_rows(const LinearCall& call, ThreadPool& pool, int64_t from, int64_t r
 
 void linear(const LinearCall& call, ThreadPool& pool) {
   const int64_t panels = (call.columns + kPanel - 1) / kPanel;
-  for (int64_t from = 0; from < call.rows; from += kRowsAtOnce) {
-    const int64_t rows = call.rows - from < kRowsAtOnce ? call.rows - from : kRowsAtOnce;
+  const int64_t chunks = (call.rows + kRowsAtOnce - 1) / kRowsAtOnce;
+  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+    const int64_t from = call.rows * chunk / chunks;
+    const int64_t rows = call.rows * (chunk + 1) / chunks - from;
     const auto prepare_row = [&](int64_t row) {
       prepare(call, call.x + (from + row) * call.inputs, activations_of(call) + row * call.inputs);
     };

@@ -1,9 +1,11 @@
 // The operations that TensorFlow sees. Each takes last, where it needs threads, `execution`: the number
 // of the kernels' variant and the number of threads.
+#include <cstdio>
 #include <new>
 
 #include "checks.h"
 #include "flush_denormals.h"
+#include "huge_pages.h"
 #include "kernels.h"
 #include "lookup.h"
 #include "op_context.h"
@@ -131,6 +133,7 @@ struct Linear {
     require_no(problem(call));
     const int64_t panels = (columns + kPanel - 1) / kPanel;
     require(weights.size() == panels * kPanel * call.inputs, "weights and x do not fit each other");
+    pages.ask(call.weights, weights.size() * sizeof(bf16));
     const int64_t width = swiglu ? columns / 2 : columns;
 
     // held until the end of the call
@@ -156,6 +159,7 @@ struct Linear {
   const int columns;
   const bool swiglu;
   const float epsilon;
+  const HugePages pages;
 };
 
 /** Attention of one layer; cache [layers, 2, blocks, kvHeads, block * headSize]. */
@@ -210,6 +214,7 @@ struct Attention {
     const int64_t in_layer = call.blocks * kv_heads * in_block;
     call.keys = cache.narrow() + layer * 2 * in_layer;
     call.values = call.keys + in_layer;
+    pages.ask(call.keys, 2 * in_layer * sizeof(bf16));
     const Tensor y = context.output({call.rows, int64_t{heads} * call.headSize});
     call.y = y.floats();
     call.scoreStride = score_stride(call.positions, call.rows);
@@ -222,6 +227,7 @@ struct Attention {
   const int heads;
   const int kv_heads;
   const int block;
+  const HugePages pages;
 };
 
 // --------------------------------------------------------------------------- the border to TensorFlow
@@ -271,6 +277,18 @@ void leave_shape_open(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
 
+/**
+ * Nothing may be thrown while the library is loaded: where an operation is refused, building or loading
+ * a graph that has it fails.
+ */
+bool registered(const char* op, TF_Status* status) {
+  if (TF_GetCode(status) == TF_OK) {
+    return true;
+  }
+  std::fprintf(stderr, "%s cannot be registered: %s\n", op, TF_Message(status));
+  return false;
+}
+
 template <class Op>
 void add() {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(Op::kName);
@@ -287,8 +305,11 @@ void add() {
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, leave_shape_open);
   Status status;
   TF_RegisterOpDefinition(definition, status);
-  TF_RegisterKernelBuilder(
-      Op::kName, TF_NewKernelBuilder(Op::kName, "CPU", create<Op>, compute<Op>, destroy<Op>), status);
+  if (registered(Op::kName, status)) {
+    TF_RegisterKernelBuilder(
+        Op::kName, TF_NewKernelBuilder(Op::kName, "CPU", create<Op>, compute<Op>, destroy<Op>), status);
+    registered(Op::kName, status);
+  }
 }
 
 /** TensorFlow registers what a library's initialisers add while it loads the library. */

@@ -230,11 +230,12 @@ INLINE float sum(F32 a) {
 INLINE float largest(F32 a) {
   float v[kLanes];
   store(v, a);
-  float top = v[0];
-  for (int i = 1; i < kLanes; i++) {
-    top = v[i] > top ? v[i] : top;
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) {
+      v[i] = v[i + width] > v[i] ? v[i + width] : v[i];
+    }
   }
-  return top;
+  return v[0];
 }
 
 /** e to the power of x, which is taken as between -87 and 88; within 2 units in the last place. */

@@ -26,13 +26,20 @@ bool is_open(uint32_t generation) { return (generation & 1) != 0; }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) : threads_(threads < 1 ? 1 : threads) {
-  for (int thread = 1; thread < threads_; thread++) {
-    workers_.emplace_back([this, thread] { work(thread); });
+ThreadPool::ThreadPool(int threads) : threads_(threads < 1 ? 1 : threads), shares_(static_cast<size_t>(threads_)) {
+  try {
+    for (int thread = 1; thread < threads_; thread++) {
+      workers_.emplace_back([this, thread] { work(thread); });
+    }
+  } catch (...) {  // the system has no more threads; those that there are must not outlive this pool
+    close();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { close(); }
+
+void ThreadPool::close() {
   closing_ = true;
   { std::lock_guard<std::mutex> lock(sleep_mutex_); }
   wake_.notify_all();
@@ -54,17 +61,19 @@ ThreadPool& ThreadPool::shared(int threads) {
 }
 
 void ThreadPool::run(int64_t items, Item item, const void* context) {
-  std::unique_lock<std::mutex> job(job_mutex_, std::try_to_lock);
-  if (threads_ == 1 || items <= 1 || !job.owns_lock()) {
+  if (threads_ == 1 || items <= 1) {
     for (int64_t i = 0; i < items; i++) {
       item(context, i, 0);
     }
     return;
   }
+  std::lock_guard<std::mutex> job(job_mutex_);
   item_ = item;
   context_ = context;
-  items_ = items;
-  next_ = 0;
+  for (int thread = 0; thread < threads_; thread++) {
+    shares_[thread].next = items * thread / threads_;
+    shares_[thread].end = items * (thread + 1) / threads_;
+  }
   generation_.fetch_add(1);
   if (sleepers_ > 0) {
     // a thread counts itself before it looks at the generation: it sees this job, or is seen here
@@ -83,9 +92,13 @@ void ThreadPool::run(int64_t items, Item item, const void* context) {
   }
 }
 
+/** A thread's own share in order, then what the others have left. */
 void ThreadPool::drain(int thread) {
-  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < items_;) {
-    item_(context_, i, thread);
+  for (int i = 0; i < threads_; i++) {
+    Share& share = shares_[(thread + i) % threads_];
+    for (int64_t item; (item = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) {
+      item_(context_, item, thread);
+    }
   }
 }
 

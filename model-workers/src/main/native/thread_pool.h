@@ -18,7 +18,10 @@ class ThreadPool {
   /** @param thread less than threads(); no two items run on the same one at once */
   using Item = void (*)(const void* context, int64_t item, int thread);
 
-  /** @param threads with the caller, at least 1 */
+  /**
+   * @param threads with the caller, at least 1
+   * @throws std::system_error when the system has no more threads
+   */
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -26,13 +29,25 @@ class ThreadPool {
 
   int threads() const { return threads_; }
 
-  /** Runs all items, in any order; they must not throw. A second caller meanwhile works alone. */
+  /** How many have gone to sleep for want of a job. */
+  int sleepers() const { return sleepers_; }
+
+  /**
+   * Runs all items, which must not throw. Each thread has a share of neighbouring items, in order, and
+   * helps the others when it is done. A second caller waits for its turn.
+   */
   void run(int64_t items, Item item, const void* context);
 
   /** The pool with so many threads, which lives as long as the process. */
   static ThreadPool& shared(int threads);
 
  private:
+  struct alignas(64) Share {  // a cache line each
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  void close();
   void work(int thread);
   bool await(uint32_t seen, uint32_t* job);
   void drain(int thread);
@@ -41,10 +56,9 @@ class ThreadPool {
   std::mutex job_mutex_;
   Item item_ = nullptr;
   const void* context_ = nullptr;
-  int64_t items_ = 0;
+  std::vector<Share> shares_;
 
   std::atomic<uint32_t> generation_{0};  // odd while a job is open
-  std::atomic<int64_t> next_{0};
   std::atomic<int> active_{0};  // threads that may touch the open job
 
   std::mutex sleep_mutex_;

@@ -2,6 +2,7 @@
 // against themselves with other rows, threads and blocks, bit by bit.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -151,7 +152,10 @@ struct Product {
 
 void test_linear(const Kernels& kernels, Random& random) {
   ThreadPool one(1), three(3);
-  const int64_t shapes[][3] = {{1, 16, 32}, {1, 48, 160}, {2, 64, 37}, {7, 32, 64}, {13, 80, 96}, {37, 16, 1}, {101, 48, 64}};
+  // every height of a register block, widths that do not divide among the threads, several chunks
+  const int64_t shapes[][3] = {{1, 16, 32},   {1, 48, 160}, {2, 64, 37}, {7, 32, 64},
+                               {8, 48, 96},   {11, 32, 37}, {12, 16, 64}, {13, 80, 96},
+                               {37, 16, 1},   {97, 16, 64}, {kRowsAtOnce + 1, 48, 64}};
   for (const auto& shape : shapes) {
     for (int kind = 0; kind < 4; kind++) {
       const bool swiglu = kind == 3 && shape[2] % kPanel == 0;
@@ -168,7 +172,7 @@ void test_linear(const Kernels& kernels, Random& random) {
                    std::to_string(expected));
       }
       for (int64_t from = 0; from < product.rows;) {
-        const int64_t count = std::min<int64_t>(product.rows - from, 1 + random() % 5);
+        const int64_t count = std::min<int64_t>(product.rows - from, 1 + random() % 13);
         product.run(kernels, random() % 2 ? one : three, from, count, pieces.get());
         from += count;
       }
@@ -363,6 +367,32 @@ void test_attention(const Kernels& kernels, Random& random) {
   }
 }
 
+/** A value that is not finite harms the rows that see it, not the earlier ones of the same call. */
+void test_later_infinity(const Kernels& kernels, Random& random) {
+  ThreadPool pool(2);
+  const Model model = {3, 1, 64, 16};
+  const int64_t length = 21;
+  const Conversation c(random, model, {length});
+  const auto value_of = [&](int64_t position) {
+    return c.qkv[0].get() + position * model.width() + (model.heads + model.kv_heads) * model.size;
+  };
+  value_of(9)[0] = std::numeric_limits<float>::infinity();
+  value_of(12)[1] = std::numeric_limits<float>::quiet_NaN();
+  Run together(c, random), alone(c, random);
+  std::vector<Run::Row> all;
+  for (int32_t p = 0; p < length; p++) {
+    all.push_back({0, p});
+    alone.step(kernels, pool, {{0, p}});
+  }
+  together.step(kernels, pool, all);
+  const int64_t width = model.heads * model.size;
+  expect(std::memcmp(together.y[0].get(), alone.y[0].get(), length * width * sizeof(float)) == 0,
+         std::string(kernels.name) + ": a later value that is not finite changes a row");
+  for (int64_t i = 0; i < 9 * width; i++) {
+    expect(std::isfinite(together.y[0][i]), std::string(kernels.name) + ": a row before it is finite");
+  }
+}
+
 // --------------------------------------------------------------------------------------------- others
 
 void test_checks() {
@@ -429,10 +459,10 @@ void test_embedding() {
   }
 }
 
-void test_pool() {
+void test_pool_of_many_callers() {
   ThreadPool pool(4);
   std::vector<std::thread> callers;
-  for (int caller = 0; caller < 3; caller++) {  // two of them work alone at a time
+  for (int caller = 0; caller < 3; caller++) {  // they take turns
     callers.emplace_back([&pool] {
       for (int job = 0; job < 300; job++) {
         const int64_t items = job % 37;
@@ -454,6 +484,29 @@ void test_pool() {
   }
 }
 
+/** Each item of a job waits for all others: it ends only when every thread, asleep before, has come. */
+void test_pool_wakes_sleepers() {
+  ThreadPool pool(4);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  const auto reached = [&](auto condition) {
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        return false;
+      }
+      std::this_thread::yield();
+    }
+    return true;
+  };
+  for (int job = 0; job < 20; job++) {
+    expect(reached([&] { return pool.sleepers() == pool.threads() - 1; }), "idle threads sleep");
+    std::atomic<int> arrived{0};
+    parallel(pool, pool.threads(), [&](int64_t, int) {
+      arrived++;
+      expect(reached([&] { return arrived == pool.threads(); }), "a job wakes all threads");
+    });
+  }
+}
+
 }  // namespace
 }  // namespace parley
 
@@ -462,13 +515,15 @@ int main() {
   FlushDenormals flush;
   test_checks();
   test_embedding();
-  test_pool();
+  test_pool_of_many_callers();
+  test_pool_wakes_sleepers();
   int variants = 0;
   for (int variant = 0; variant < kVariants; variant++) {
     if (const Kernels* found = kernels(variant)) {
       Random random(7);
       test_linear(*found, random);
       test_attention(*found, random);
+      test_later_infinity(*found, random);
       std::printf("%s ", found->name);
       variants++;
     }

@@ -3,66 +3,100 @@ package io.parley.node.bench;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.sampling.ArgMax;
+import io.parley.workers.sampling.BadLogitsException;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
+import java.util.stream.LongStream;
 
 /**
  * The bare engine loop: forward passes and greedy sampling, with no batcher, session, journal or
  * HTTP. What it reaches is the most that a node can reach with the engine.
  */
 public final class EngineLoop {
-  private static final int WARM_UP_STEPS = 3;
+  /** The compiler of the JVM, the clock and the caches of the processor settle within it. */
+  private static final long WARM_UP_NANOS = 2_000_000_000L;
 
   private final Engine engine;
+  private final ArgMax argMax;
 
   public EngineLoop(Engine engine) {
     this.engine = engine;
+    this.argMax = new ArgMax(engine.spec().vocabularySize());
+  }
+
+  /**
+   * What was measured.
+   *
+   * @param tokensPerSecond of all sequences, over the whole time
+   * @param medianStepMillis of one forward pass with its sampling; of all passes that a prompt
+   *     needs
+   */
+  public record Speed(double tokensPerSecond, double medianStepMillis) {
+    private static Speed of(long[] nanos, int tokensOfEach) {
+      long[] sorted = nanos.clone();
+      Arrays.sort(sorted);
+      double seconds = LongStream.of(nanos).sum() / 1e9;
+      return new Speed(
+          (double) tokensOfEach * nanos.length / seconds, sorted[sorted.length / 2] / 1e6);
+    }
   }
 
   /**
    * Decodes {@code steps} tokens in each of {@code batch} sequences, behind a prompt of {@code
    * context} tokens.
    *
-   * @return tokens per second of all sequences
    * @throws IllegalArgumentException when the engine's KV memory or context is too small for it
    */
-  public double decode(int batch, int context, int steps) {
-    int[][] tables = tables(batch, context + steps + WARM_UP_STEPS);
+  public Speed decode(int batch, int context, int steps) {
+    int[][] tables = tables(batch, context + steps);
     for (int sequence = 0; sequence < batch; sequence++) {
       prefillOne(tables[sequence], context);
     }
     int[] tokens = new int[batch];
     Arrays.fill(tokens, 1);
-    int[] sequences = iota(batch);
-    long startedNanos = 0;
-    for (int step = 0; step < WARM_UP_STEPS + steps; step++) {
-      if (step == WARM_UP_STEPS) {
-        startedNanos = System.nanoTime();
-      }
-      int[] positions = new int[batch];
-      Arrays.fill(positions, context + step);
-      FloatBuffer logits =
-          engine.step(new StepInput(tokens, positions, sequences, tables, sequences));
-      for (int row = 0; row < batch; row++) {
-        tokens[row] = argMax(logits, row);
-      }
-    }
-    return batch * (double) steps / ((System.nanoTime() - startedNanos) / 1e9);
+    return measure(batch, steps, step -> decodeOne(tokens, context + step, tables));
   }
 
   /**
    * Computes a prompt from nothing, {@code times} times over.
    *
-   * @return tokens per second
+   * @throws IllegalArgumentException when the engine's KV memory or context is too small for it
    */
-  public double prefill(int tokens, int times) {
+  public Speed prefill(int tokens, int times) {
     int[][] tables = tables(1, tokens);
-    prefillOne(tables[0], tokens);
+    return measure(tokens, times, step -> prefillOne(tables[0], tokens));
+  }
+
+  /** Runs steps 0 to {@code steps - 1}, before that the same ones until the machine is warm. */
+  private static Speed measure(int tokensOfEach, int steps, IntConsumer step) {
     long startedNanos = System.nanoTime();
-    for (int i = 0; i < times; i++) {
-      prefillOne(tables[0], tokens);
+    for (int i = 0; System.nanoTime() - startedNanos < WARM_UP_NANOS; i = (i + 1) % steps) {
+      step.accept(i);
     }
-    return tokens * (double) times / ((System.nanoTime() - startedNanos) / 1e9);
+    long[] nanos = new long[steps];
+    for (int i = 0; i < steps; i++) {
+      long stepStartedNanos = System.nanoTime();
+      step.accept(i);
+      nanos[i] = System.nanoTime() - stepStartedNanos;
+    }
+    return Speed.of(nanos, tokensOfEach);
+  }
+
+  private void decodeOne(int[] tokens, int position, int[][] tables) {
+    int[] positions = new int[tokens.length];
+    Arrays.fill(positions, position);
+    int[] sequences = iota(tokens.length);
+    FloatBuffer logits =
+        engine.step(new StepInput(tokens, positions, sequences, tables, sequences));
+    try {
+      for (int row = 0; row < tokens.length; row++) {
+        tokens[row] = argMax.of(logits, row * engine.spec().vocabularySize());
+      }
+    } catch (BadLogitsException e) {
+      throw new IllegalStateException("the model computes nothing sound: " + e.getMessage(), e);
+    }
   }
 
   private void prefillOne(int[] table, int count) {
@@ -94,17 +128,6 @@ public final class EngineLoop {
       }
     }
     return tables;
-  }
-
-  private int argMax(FloatBuffer logits, int row) {
-    int size = engine.spec().vocabularySize();
-    int best = 0;
-    for (int id = 1; id < size; id++) {
-      if (logits.get(row * size + id) > logits.get(row * size + best)) {
-        best = id;
-      }
-    }
-    return best;
   }
 
   private static int[] iota(int count) {

@@ -73,24 +73,26 @@ final class EngineBenchCommand implements Callable<Integer> {
         System.out.println(stored.manifest().id() + ", " + engine.spec().variant());
         EngineLoop loop = new EngineLoop(engine);
         for (int batch : batches) {
-          System.out.printf(
-              Locale.ROOT,
-              "decode   batch %4d, context %5d  %9.1f tokens/s%n",
-              batch,
-              context,
+          print(
+              "decode   batch %4d, context %5d".formatted(batch, context),
               loop.decode(batch, context, steps));
         }
         for (int tokens : prefills) {
-          System.out.printf(
-              Locale.ROOT,
-              "prefill  %4d tokens  %19.1f tokens/s%n",
-              tokens,
-              loop.prefill(tokens, PREFILLS));
+          print("prefill  %4d tokens".formatted(tokens), loop.prefill(tokens, PREFILLS));
         }
       }
       return 0;
     } catch (ModelStoreException | IllegalArgumentException e) {
       throw new StartupException(e.getMessage(), e);
     }
+  }
+
+  private static void print(String what, EngineLoop.Speed speed) {
+    System.out.printf(
+        Locale.ROOT,
+        "%-29s  %9.1f tokens/s, median step %8.2f ms%n",
+        what,
+        speed.tokensPerSecond(),
+        speed.medianStepMillis());
   }
 }

@@ -16,8 +16,8 @@ public interface Engine extends AutoCloseable {
    * One forward pass. Keys and values of every input token are written to its sequence's blocks
    * before attention, so a token sees itself and all earlier positions.
    *
-   * @return logits, row-major {@code [input.rows().length, vocabularySize]}; valid until the next
-   *     call
+   * @return logits, row-major {@code [input.rows().length, vocabularySize]}; the engine's own
+   *     memory, not to be read any more after the next call or {@link #close}
    * @throws IllegalArgumentException when a position, block or shape is out of range
    * @throws EngineException when the device fails
    */

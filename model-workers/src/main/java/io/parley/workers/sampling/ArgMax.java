@@ -8,14 +8,14 @@ import java.util.Arrays;
  * by lane the greatest is kept: a loop over two arrays becomes vector instructions, and a greatest
  * number does not depend on the order. Not thread-safe.
  */
-final class ArgMax {
+public final class ArgMax {
   private static final int LANES = 1024; // two arrays of it stay in the cache
 
   private final int size;
   private final float[] greatest = new float[LANES];
   private final float[] chunk = new float[LANES];
 
-  ArgMax(int vocabularySize) {
+  public ArgMax(int vocabularySize) {
     size = vocabularySize;
   }
 
@@ -25,7 +25,7 @@ final class ArgMax {
    * @param from where the row begins
    * @throws BadLogitsException when the row holds NaN, +infinity or nothing finite
    */
-  int of(FloatBuffer logits, int from) throws BadLogitsException {
+  public int of(FloatBuffer logits, int from) throws BadLogitsException {
     Arrays.fill(greatest, Float.NEGATIVE_INFINITY);
     for (int at = 0; at < size; at += LANES) {
       int count = Math.min(LANES, size - at);

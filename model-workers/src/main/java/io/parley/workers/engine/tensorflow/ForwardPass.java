@@ -15,7 +15,7 @@ interface ForwardPass {
    * Runs a step.
    *
    * @param input checked by {@link StepChecks}
-   * @param logits has room for the wanted rows
+   * @param logits empty; gets the wanted rows
    */
   void run(StepInput input, Logits logits);
 }

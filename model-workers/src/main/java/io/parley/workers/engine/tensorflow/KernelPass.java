@@ -11,11 +11,11 @@ import java.util.Map;
 /** A step of {@link KernelGraph}: one call, whatever the batch. */
 final class KernelPass implements ForwardPass {
   private final LoadedGraph graph;
-  private final int[] execution;
+  private final NDArray execution; // lives as long as the graph
 
   KernelPass(LoadedGraph graph, Kernels variant, int threads) {
     this.graph = graph;
-    this.execution = new int[] {KernelGraph.number(variant), threads};
+    this.execution = LoadedGraph.vector(graph.newManager(), KernelGraph.number(variant), threads);
   }
 
   @Override
@@ -35,8 +35,11 @@ final class KernelPass implements ForwardPass {
               "sequences", LoadedGraph.vector(manager, input.sequences()),
               "tables", tables(manager, input.blockTables()),
               "rows", LoadedGraph.vector(manager, input.rows()),
-              "execution", LoadedGraph.vector(manager, execution));
-      logits.put(graph.call(KernelGraph.STEP, inputs, manager));
+              "execution", execution);
+      NDArray rows = graph.call(KernelGraph.STEP, inputs, manager);
+      if (input.rows().length > 0) {
+        logits.hold(rows);
+      }
     }
   }
 

@@ -5,44 +5,52 @@ import ai.djl.tensorflow.engine.TfNDArray;
 import ai.djl.tensorflow.engine.javacpp.JavacppUtils;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import org.bytedeco.javacpp.PointerScope;
 import org.tensorflow.internal.c_api.TF_Tensor;
 import org.tensorflow.internal.c_api.global.tensorflow;
 
-/** The logits of one step, row by row; the memory is kept for the next one. */
+/**
+ * The logits of one step, row by row: TensorFlow's own memory where a step is one call, else a copy
+ * that is kept for the next step. They end with the next step.
+ */
 final class Logits {
+  private static final FloatBuffer NONE = FloatBuffer.allocate(0);
+
   private final int width;
-  private FloatBuffer values = FloatBuffer.allocate(0);
+  private FloatBuffer copies = NONE;
+  private FloatBuffer values = NONE;
+  private TF_Tensor held; // null: values are copies
 
   Logits(int vocabularySize) {
     this.width = vocabularySize;
   }
 
-  /** Forgets what was in it and makes room. */
-  void reserve(int rows) {
-    int size = Math.multiplyExact(rows, width);
-    if (values.capacity() < size) {
-      values = FloatBuffer.allocate(size);
+  /** Frees what was in it. */
+  void forget() {
+    values = NONE;
+    if (held != null) {
+      held.close();
+      held = null;
     }
-    values.clear().limit(size);
   }
 
-  /** Copies all rows, once: they are megabytes. */
-  void put(NDArray rows) {
-    if (values.limit() == 0) {
-      return;
+  /** Makes room for copies. */
+  void reserve(int rows) {
+    int size = Math.multiplyExact(rows, width);
+    if (copies.capacity() < size) {
+      copies = FloatBuffer.allocate(size);
     }
-    try (PointerScope scope = new PointerScope();
-        TF_Tensor tensor = JavacppUtils.resolveTFETensor(((TfNDArray) rows).getHandle())) {
-      scope.attach(tensor);
-      FloatBuffer source =
-          tensorflow.TF_TensorData(tensor)
-              .capacity(tensorflow.TF_TensorByteSize(tensor))
-              .asByteBuffer()
-              .order(ByteOrder.nativeOrder())
-              .asFloatBuffer();
-      values.put(0, source, 0, values.limit());
-    }
+    values = copies.clear().limit(size);
+  }
+
+  /** Takes over all rows; the array itself may be closed. */
+  void hold(NDArray rows) {
+    held = JavacppUtils.resolveTFETensor(((TfNDArray) rows).getHandle());
+    values =
+        tensorflow.TF_TensorData(held)
+            .capacity(tensorflow.TF_TensorByteSize(held))
+            .asByteBuffer()
+            .order(ByteOrder.nativeOrder())
+            .asFloatBuffer();
   }
 
   /** Copies row i to {@code targets[i]}. */

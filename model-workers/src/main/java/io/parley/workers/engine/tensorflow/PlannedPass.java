@@ -33,6 +33,7 @@ final class PlannedPass implements ForwardPass {
 
   @Override
   public void run(StepInput input, Logits logits) {
+    logits.reserve(input.rows().length);
     for (StepPlan.Call call : StepPlan.of(input, spec, config, SCRATCH_FLOATS)) {
       run(call, logits);
     }

@@ -177,7 +177,7 @@ public final class TensorFlowEngine implements Engine {
   public FloatBuffer step(StepInput input) {
     StepChecks.check(input, spec);
     try {
-      logits.reserve(input.rows().length);
+      logits.forget();
       pass.run(input, logits);
     } catch (RuntimeException e) {
       throw new EngineException("TensorFlow failed in a step: " + e.getMessage(), e);
@@ -187,6 +187,7 @@ public final class TensorFlowEngine implements Engine {
 
   @Override
   public void close() {
+    logits.forget();
     graph.close();
   }
 }
