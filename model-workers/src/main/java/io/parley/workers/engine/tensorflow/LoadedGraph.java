@@ -70,7 +70,11 @@ final class LoadedGraph implements AutoCloseable {
     for (String name : block.describeInput().keys()) {
       ordered.add(inputs.get(name));
     }
-    return block.forward(new ParameterStore(manager, false), ordered, false).singletonOrThrow();
+    NDArray output =
+        block.forward(new ParameterStore(manager, false), ordered, false).singletonOrThrow();
+    // DJL hangs it on the manager of the first input, which may outlive this call by far
+    output.attach(manager);
+    return output;
   }
 
   @Override

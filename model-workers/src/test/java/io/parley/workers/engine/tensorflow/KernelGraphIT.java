@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -104,6 +105,23 @@ class KernelGraphIT {
     TinyLlama llama = new TinyLlama(2, true, WIDE, 0.15);
     try (TensorFlowEngine engine = load(llama, "wide", variant)) {
       agrees(llama, WIDE, engine);
+    }
+  }
+
+  @Test
+  void keepsNothingOfAStepBehindTheNext() {
+    try (TensorFlowEngine engine =
+        load(new TinyLlama(1, false, GROUPED, 0.2), "steps", Kernels.AUTO)) {
+      StepInput input =
+          new StepInput(new int[] {1}, new int[] {0}, new int[1], new int[][] {{0}}, new int[] {0});
+      long before = 0;
+      for (int step = 0; step < 100; step++) {
+        if (step == 1) {
+          before = Pointer.totalCount();
+        }
+        engine.step(input);
+      }
+      assertThat(Pointer.totalCount()).as("native objects alive").isLessThan(before + 50);
     }
   }
 
