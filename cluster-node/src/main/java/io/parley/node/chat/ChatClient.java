@@ -49,6 +49,7 @@ public final class ChatClient {
           .build();
   private final URI baseUrl;
   private final Optional<String> apiKey;
+  private final Optional<Integer> maxTokens;
   private final RetryPolicy retries;
 
   /**
@@ -79,10 +80,13 @@ public final class ChatClient {
    * A client of one node.
    *
    * @param baseUrl up to and including {@code /v1}
+   * @param maxTokens the longest answer; empty: what the model's context holds
    */
-  public ChatClient(URI baseUrl, Optional<String> apiKey, RetryPolicy retries) {
+  public ChatClient(
+      URI baseUrl, Optional<String> apiKey, Optional<Integer> maxTokens, RetryPolicy retries) {
     this.baseUrl = baseUrl;
     this.apiKey = apiKey;
+    this.maxTokens = maxTokens;
     this.retries = retries;
   }
 
@@ -117,6 +121,7 @@ public final class ChatClient {
     body.put("model", model);
     body.putArray("messages").addObject().put("role", "user").put("content", text);
     body.put("stream", true);
+    maxTokens.ifPresent(most -> body.put("max_tokens", most));
     Turn turn = new Turn(body.toString(), sessionId, listener);
     int failures = 0;
     while (true) {

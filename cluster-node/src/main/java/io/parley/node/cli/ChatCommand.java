@@ -39,6 +39,11 @@ final class ChatCommand implements Callable<Integer> {
   @Option(names = "--session", description = "Session to go on with (default: a new one).")
   private String session;
 
+  @Option(
+      names = "--max-tokens",
+      description = "Longest answer, in tokens (default: what the model's context holds).")
+  private Integer maxTokens;
+
   @Parameters(
       arity = "0..*",
       paramLabel = "MESSAGE",
@@ -51,7 +56,7 @@ final class ChatCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    client = new ChatClient(server.url(), server.apiKey(), RETRIES);
+    client = new ChatClient(server.url(), server.apiKey(), Optional.ofNullable(maxTokens), RETRIES);
     book = SessionBook.ofUser();
     current = Optional.ofNullable(session);
     try {

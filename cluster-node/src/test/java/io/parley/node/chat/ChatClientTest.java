@@ -75,6 +75,7 @@ class ChatClientTest {
         new ChatClient(
             server.url(),
             Optional.empty(),
+            Optional.empty(),
             new ChatClient.RetryPolicy(Duration.ofMillis(1), 10, silence));
     return client.send(
         Optional.empty(),

@@ -149,6 +149,8 @@ class CommandsIT {
                   "chat",
                   "--url",
                   node.url("/v1"),
+                  "--max-tokens",
+                  "400",
                   "Tell me a long story about a lighthouse.")
               .redirectInput(Commands.NO_INPUT.toFile())
               .redirectOutput(out.toFile())
@@ -200,7 +202,9 @@ class CommandsIT {
         LIMIT,
         Map.of("XDG_STATE_HOME", folder.toString()),
         input,
-        Stream.concat(Stream.of("chat", "--url", node.url("/v1")), Stream.of(message))
+        Stream.concat(
+                Stream.of("chat", "--url", node.url("/v1"), "--max-tokens", "60"),
+                Stream.of(message))
             .toArray(String[]::new));
   }
 
