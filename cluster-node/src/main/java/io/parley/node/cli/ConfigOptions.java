@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** The options of a command that works with a node's configuration, but without a node. */
+/** The options of a command that works with a node's configuration. */
 final class ConfigOptions {
-  @Option(names = "--config", description = "HOCON file, as for parley up.")
+  @Option(names = "--config", description = "HOCON file; options of the command line win over it.")
   private Path file;
 
   @Option(
@@ -21,6 +21,13 @@ final class ConfigOptions {
   private Map<String, String> settings = new LinkedHashMap<>();
 
   Config load() {
-    return NodeConfig.load(Optional.ofNullable(file), settings);
+    return load(Map.of());
+  }
+
+  /** With what the command's own options say, which wins over {@code -D}. */
+  Config load(Map<String, String> own) {
+    Map<String, String> all = new LinkedHashMap<>(settings);
+    all.putAll(own);
+    return NodeConfig.load(Optional.ofNullable(file), all);
   }
 }

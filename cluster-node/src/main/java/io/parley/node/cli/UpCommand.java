@@ -5,7 +5,6 @@ import com.typesafe.config.ConfigUtil;
 import io.parley.node.DataFolder;
 import io.parley.node.JournalListener;
 import io.parley.node.Node;
-import io.parley.node.NodeConfig;
 import io.parley.node.NodePlan;
 import io.parley.node.StartupException;
 import java.io.IOException;
@@ -19,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code parley up}. */
@@ -61,20 +61,12 @@ final class UpCommand implements Callable<Integer> {
   @Option(names = "--insecure", description = "Serve other machines without keys.")
   private boolean insecure;
 
-  @Option(names = "--config", description = "HOCON file; options of the command line win over it.")
-  private Path configFile;
-
-  @Option(
-      names = "-D",
-      paramLabel = "KEY=VALUE",
-      mapFallbackValue = "true",
-      description = "Any configuration key, such as -D parley.batcher.slots=8.")
-  private Map<String, String> settings = new LinkedHashMap<>();
+  @Mixin private ConfigOptions configuration;
 
   @Override
   public Integer call() throws InterruptedException {
     long startedNanos = System.nanoTime();
-    Config config = NodeConfig.load(Optional.ofNullable(configFile), overrides());
+    Config config = configuration.load(overrides());
     NodePlan plan = NodePlan.of(config);
     DataFolder folder = DataFolder.claim(plan.node().data());
     logTo(folder.path().resolve("log"));
@@ -113,7 +105,7 @@ final class UpCommand implements Callable<Integer> {
   }
 
   private Map<String, String> overrides() {
-    Map<String, String> own = new LinkedHashMap<>(settings);
+    Map<String, String> own = new LinkedHashMap<>();
     if (port != null) {
       own.put("parley.http.port", port.toString());
     }
