@@ -16,7 +16,7 @@ import com.sun.jna.Platform;
  */
 final class CoarseTimers {
   private static final int PR_SET_TIMERSLACK = 29;
-  private static final long SLACK_NANOS = 200_000;
+  private static final long SLACK_NANOS = 500_000;
 
   private CoarseTimers() {}
 
