@@ -67,6 +67,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   private Optional<Replica> replica = Optional.empty();
   private Optional<ModelId> served = Optional.empty(); // stays when the replica breaks
   private Duration restartAfter;
+  private boolean registered;
   private boolean loading;
   private boolean draining;
   private boolean leaving;
@@ -175,6 +176,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     served = Optional.of(replica.get().model().id());
     links.start(replica.get().model());
     tellReceptionist(Receptionist.register(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+    registered = true;
     return settle();
   }
 
@@ -199,7 +201,11 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   }
 
   private void stopServing() {
-    tellReceptionist(Receptionist.deregister(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+    if (registered) { // twice would stop the receptionist itself
+      tellReceptionist(
+          Receptionist.deregister(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+      registered = false;
+    }
     links.stop();
   }
 

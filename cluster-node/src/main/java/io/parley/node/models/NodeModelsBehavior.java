@@ -84,7 +84,10 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     return Behaviors.setup(
         context ->
             Behaviors.withTimers(
-                timers -> new NodeModelsBehavior(context, timers, surroundings, ready)));
+                timers -> {
+                  context.setLoggerName(NodeModels.class);
+                  return new NodeModelsBehavior(context, timers, surroundings, ready);
+                }));
   }
 
   private NodeModelsBehavior(
@@ -148,6 +151,10 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
       load.replyTo().tell(refused(Refusal.BAD_SETTING, e.getMessage()));
       return this;
     }
+    // one that failed is asked for again
+    models
+        .values()
+        .removeIf(m -> m.state() == ModelState.FAILED && m.order.spec().equals(load.order().spec()));
     HostedModel hosted = host(load.order(), model);
     if (ModelSource.looksLikeOne(load.order().spec())) {
       load.replyTo().tell(new Accepted(hosted.status())); // a large file is read to be found
