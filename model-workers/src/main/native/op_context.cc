@@ -1,7 +1,5 @@
 #include "op_context.h"
 
-#include "model_memory.h"
-
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -49,19 +47,6 @@ Tensor OpContext::output(std::initializer_list<int64_t> dims) const {
                                         static_cast<int>(dims.size()), bytes, status);
   status.check();
   return Tensor(tensor);
-}
-
-Tensor OpContext::lasting_output(TF_DataType type, const int64_t* dims, int rank, size_t bytes) const {
-  void* data = ModelMemory::take(bytes);
-  if (data == nullptr) {
-    throw std::bad_alloc();
-  }
-  Tensor tensor(TF_NewTensor(
-      type, dims, rank, data, bytes, [](void* freed, size_t, void*) { ModelMemory::give(freed); }, nullptr));
-  Status status;
-  TF_SetOutput(context_, 0, tensor.get(), status);
-  status.check();
-  return tensor;
 }
 
 void* working_memory(size_t bytes) {

@@ -47,14 +47,9 @@ class Tensor {
  public:
   explicit Tensor(TF_Tensor* tensor) : tensor_(tensor, TF_DeleteTensor) {}
 
-  TF_Tensor* get() const { return tensor_.get(); }
   int rank() const { return TF_NumDims(tensor_.get()); }
   int64_t dim(int i) const { return TF_Dim(tensor_.get(), i); }
   int64_t size() const { return TF_TensorElementCount(tensor_.get()); }
-
-  TF_DataType type() const { return TF_TensorType(tensor_.get()); }
-  void* data() const { return TF_TensorData(tensor_.get()); }
-  size_t bytes() const { return TF_TensorByteSize(tensor_.get()); }
 
   float* floats() const { return data<float>(TF_FLOAT); }
   int32_t* ints() const { return data<int32_t>(TF_INT32); }
@@ -80,9 +75,6 @@ class OpContext {
   Tensor variable(int index) const;
 
   Tensor output(std::initializer_list<int64_t> dims) const;
-
-  /** The output in memory of models, of zeros: for what outlives the call by far. */
-  Tensor lasting_output(TF_DataType type, const int64_t* dims, int rank, size_t bytes) const;
 
  private:
   TF_OpKernelContext* const context_;

@@ -1,9 +1,7 @@
 // The operations that TensorFlow sees. Each takes last, where it needs threads, `execution`: the number
 // of the kernels' variant and the number of threads.
 #include <cstdio>
-#include <cstring>
 #include <new>
-#include <vector>
 
 #include "checks.h"
 #include "flush_denormals.h"
@@ -66,7 +64,6 @@ struct Embedding {
   static constexpr const char* kName = "ParleyEmbedding";
   static constexpr const char* kInputs[] = {"tokens: int32", "table: resource"};
   static constexpr const char* kAttributes[] = {"vocabulary: int"};
-  static constexpr const char* kOutput = "y: float";
 
   explicit Embedding(const Attributes& attributes) : vocabulary(attributes.integer("vocabulary")) {}
 
@@ -92,7 +89,6 @@ struct Rotation {
   static constexpr const char* kName = "ParleyRotation";
   static constexpr const char* kInputs[] = {"positions: int32", "frequencies: float"};
   static constexpr const char* kAttributes[] = {nullptr};
-  static constexpr const char* kOutput = "y: float";
 
   explicit Rotation(const Attributes&) {}
 
@@ -111,7 +107,6 @@ struct Linear {
   static constexpr const char* kAttributes[] = {"norms: int >= 0", "residuals: int >= 0",
                                                 "columns: int", "epsilon: float",
                                                 "swiglu: int"};
-  static constexpr const char* kOutput = "y: float";
 
   explicit Linear(const Attributes& attributes)
       : norms(attributes.integer("norms")),
@@ -176,7 +171,6 @@ struct Attention {
                                             "execution: int32"};
   static constexpr const char* kAttributes[] = {"layer: int", "heads: int", "kv_heads: int",
                                                 "block: int"};
-  static constexpr const char* kOutput = "y: float";
 
   explicit Attention(const Attributes& attributes)
       : layer(attributes.integer("layer")),
@@ -234,49 +228,6 @@ struct Attention {
   const int kv_heads;
   const int block;
   const HugePages pages;
-};
-
-/** y = x, where it stays for as long as the model. */
-struct Keep {
-  static constexpr const char* kName = "ParleyKeep";
-  static constexpr const char* kInputs[] = {"x: T"};
-  static constexpr const char* kAttributes[] = {"T: type"};
-  static constexpr const char* kOutput = "y: T";
-
-  explicit Keep(const Attributes&) {}
-
-  void compute(const OpContext& context) const {
-    const Tensor x = context.input(0);
-    std::vector<int64_t> dims;
-    for (int i = 0; i < x.rank(); i++) {
-      dims.push_back(x.dim(i));
-    }
-    const Tensor y = context.lasting_output(x.type(), dims.data(), x.rank(), x.bytes());
-    memcpy(y.data(), x.data(), x.bytes());
-  }
-};
-
-/** Zeros of a shape, for as long as the model; their memory is taken at once, not with their use. */
-struct Zeros {
-  static constexpr const char* kName = "ParleyZeros";
-  static constexpr const char* kInputs[] = {"shape: int32"};
-  static constexpr const char* kAttributes[] = {nullptr};
-  static constexpr const char* kOutput = "y: bfloat16";
-
-  explicit Zeros(const Attributes&) {}
-
-  void compute(const OpContext& context) const {
-    const Tensor shape = context.input(0);
-    std::vector<int64_t> dims(shape.ints(), shape.ints() + shape.size());
-    int64_t count = 1;
-    for (int64_t dim : dims) {
-      require(dim >= 0 && (dim == 0 || count <= INT64_MAX / 4 / dim), "a shape is out of range");
-      count *= dim;
-    }
-    const size_t bytes = static_cast<size_t>(count) * sizeof(bf16);
-    const Tensor y = context.lasting_output(TF_BFLOAT16, dims.data(), static_cast<int>(dims.size()), bytes);
-    memset(y.data(), 0, bytes);
-  }
 };
 
 // --------------------------------------------------------------------------- the border to TensorFlow
@@ -349,7 +300,7 @@ void add() {
       TF_OpDefinitionBuilderAddAttr(definition, attribute);
     }
   }
-  TF_OpDefinitionBuilderAddOutput(definition, Op::kOutput);
+  TF_OpDefinitionBuilderAddOutput(definition, "y: float");
   TF_OpDefinitionBuilderSetIsStateful(definition, true);  // they read variables
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, leave_shape_open);
   Status status;
@@ -367,8 +318,6 @@ void add() {
   add<Rotation>();
   add<Linear>();
   add<Attention>();
-  add<Keep>();
-  add<Zeros>();
   return true;
 }();
 

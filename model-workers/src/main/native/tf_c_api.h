@@ -53,10 +53,6 @@ void TF_GetInputTensorFromVariable(TF_OpKernelContext*, int index, bool lock_hel
                                    void (*copy)(TF_OpKernelContext*, TF_Tensor* from, TF_Tensor* to),
                                    TF_Tensor** out, TF_Status*);
 
-void TF_SetOutput(TF_OpKernelContext*, int index, const TF_Tensor*, TF_Status*);
-
-TF_Tensor* TF_NewTensor(TF_DataType, const int64_t* dims, int dim_count, void* data, size_t bytes,
-                        void (*free)(void* data, size_t bytes, void* argument), void* argument);
 void* TF_TensorData(const TF_Tensor*);
 size_t TF_TensorByteSize(const TF_Tensor*);
 TF_DataType TF_TensorType(const TF_Tensor*);

@@ -18,7 +18,6 @@
 #include "flush_denormals.h"
 #include "kernels.h"
 #include "lookup.h"
-#include "model_memory.h"
 #include "thread_pool.h"
 
 namespace parley {
@@ -508,32 +507,6 @@ void test_pool_wakes_sleepers() {
   }
 }
 
-/** Pieces are zeros, lie apart, and the last one of a mapping takes it along. */
-void test_model_memory() {
-  const size_t before = ModelMemory::mapped();
-  std::vector<std::pair<char*, size_t>> pieces;
-  for (size_t bytes : {size_t{1}, size_t{100}, size_t{5} << 20, size_t{90} << 20, size_t{40} << 20, size_t{40} << 20}) {
-    char* data = static_cast<char*>(ModelMemory::take(bytes));
-    expect(data != nullptr && reinterpret_cast<uintptr_t>(data) % 64 == 0, "a piece is aligned");
-    expect(data[0] == 0 && data[bytes - 1] == 0, "a piece is zeros");
-    for (const auto& [other, size] : pieces) {
-      expect(data + bytes <= other || other + size <= data, "pieces lie apart");
-    }
-    data[0] = data[bytes - 1] = 1;
-    pieces.emplace_back(data, bytes);
-  }
-  const size_t most = ModelMemory::mapped();
-  expect(most >= size_t{175} << 20, "the mappings hold the pieces");
-  ModelMemory::give(pieces[3].first);
-  expect(ModelMemory::mapped() <= most - (size_t{90} << 20), "a mapping goes with its last piece");
-  pieces.erase(pieces.begin() + 3);
-  for (const auto& [data, size] : pieces) {
-    expect(data[0] == 1 && data[size - 1] == 1, "the others stay as they were");
-    ModelMemory::give(data);
-  }
-  expect(ModelMemory::mapped() == before, "all of it goes back");
-}
-
 }  // namespace
 }  // namespace parley
 
@@ -544,7 +517,6 @@ int main() {
   test_embedding();
   test_pool_of_many_callers();
   test_pool_wakes_sleepers();
-  test_model_memory();
   int variants = 0;
   for (int variant = 0; variant < kVariants; variant++) {
     if (const Kernels* found = kernels(variant)) {

@@ -28,8 +28,7 @@ build() {
   fi
   rm -rf "$folder"
   mkdir -p "$folder"
-  for file in "$here/kernels_test.cc" "$source/kernels.cc" "$source/lookup.cc" "$source/checks.cc" "$source/thread_pool.cc" \
-    "$source/model_memory.cc"; do
+  for file in "$here/kernels_test.cc" "$source/kernels.cc" "$source/lookup.cc" "$source/checks.cc" "$source/thread_pool.cc"; do
     "${compiler[@]}" "${flags[@]}" "$@" -c "$file" -o "$folder/$(basename "$file" .cc).o" &
     running+=($!)
   done

@@ -30,6 +30,7 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSharding;
 import io.parley.workers.ModelWorker;
+import io.parley.workers.engine.tensorflow.TensorFlowEngine;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -195,6 +196,7 @@ public final class Node implements AutoCloseable {
         new NodeModels.Surroundings(
             plan.models(),
             plan.memoryBudget(),
+            TensorFlowEngine.keepsMemory(),
             order -> new LoadedModel(order, plan.config()),
             ModelWorker::create,
             directory::serves);

@@ -33,7 +33,7 @@ final class StartModels {
     long before = 0;
     for (LoadedModel model : obtained) {
       EngineMemory need = model.memory();
-      plan.memoryBudget().require(model.order().spec(), need, before);
+      plan.memoryBudget().require(model.order().spec(), need, before, 0);
       before += need.totalBytes();
     }
     return obtained;

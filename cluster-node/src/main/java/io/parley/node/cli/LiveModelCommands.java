@@ -160,7 +160,7 @@ final class LiveModelCommands {
       mixinStandardHelpOptions = true,
       description = {
         "Unloads a model of a running node, and returns when it is gone.",
-        "Running answers go on for parley.models.drain-timeout."
+        "Running answers may go on for a while; then they are handed back to their sessions."
       })
   static final class Unload implements Callable<Integer> {
     @Mixin private ManagementOptions node;
@@ -168,13 +168,18 @@ final class LiveModelCommands {
     @Parameters(paramLabel = "MODEL", description = "name, name@version, or a number of ps.")
     private String model;
 
+    @Option(
+        names = "--drain-seconds",
+        description = "How long they may go on (default: parley.models.drain-timeout).")
+    private Integer drainSeconds;
+
     @Option(names = "--no-wait", description = "Return when the unloading has begun.")
     private boolean noWait;
 
     @Override
     public Integer call() throws InterruptedException {
       ManagementClient client = node.client();
-      String number = client.unload(model).path("number").asText();
+      String number = client.unload(model, Optional.ofNullable(drainSeconds)).path("number").asText();
       Optional<JsonNode> left = noWait ? Optional.empty() : client.model(number);
       while (left.isPresent()) {
         Thread.sleep(POLL_MILLIS);

@@ -47,8 +47,9 @@ final class ManagementClient {
     return success(send("POST", "/models", Optional.of(order.toString())));
   }
 
-  JsonNode unload(String name) throws InterruptedException {
-    return success(send("DELETE", path(name), Optional.empty()));
+  JsonNode unload(String name, Optional<Integer> drainSeconds) throws InterruptedException {
+    String query = drainSeconds.map(seconds -> "?drain_seconds=" + seconds).orElse("");
+    return success(send("DELETE", path(name) + query, Optional.empty()));
   }
 
   private static String path(String name) {

@@ -31,6 +31,8 @@ final class ManagementRoutes {
   /** The owner answers soon, whatever it is asked: loading goes on behind the answer. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  private static final long DRAIN_SECONDS_MAX = Duration.ofDays(1).toSeconds();
+
   private static final Set<String> FIELDS = Set.of("model", "kv_memory", "slots");
 
   private final ActorSystem<?> system;
@@ -49,7 +51,12 @@ final class ManagementRoutes {
     router.post("/models", this::load);
     router.delete(
         "/models/{model}",
-        call -> change(replyTo -> new NodeModels.Unload(call.path().get(0), replyTo)));
+        call -> {
+          Optional<Duration> patience =
+              call.queryInteger("drain_seconds", 0, DRAIN_SECONDS_MAX).map(Duration::ofSeconds);
+          return change(
+              replyTo -> new NodeModels.Unload(call.path().get(0), patience, replyTo));
+        });
   }
 
   private CompletionStage<NodeModels.Models> describe() {

@@ -23,6 +23,7 @@ final class HostedModel {
   Optional<EngineMemory> memory = Optional.empty();
   Optional<ActorRef<ModelWorker.Command>> worker = Optional.empty();
   Optional<ModelFailure> failure = Optional.empty();
+  boolean wasLoaded;
   Optional<ActorRef<NodeModels.Reply>> waiting = Optional.empty();
 
   private ModelState state = ModelState.FETCHING;

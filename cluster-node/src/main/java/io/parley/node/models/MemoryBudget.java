@@ -41,20 +41,22 @@ public final class MemoryBudget {
    * Refuses a model that does not fit.
    *
    * @param growth what models that are loaded, or are going to be before this one, may still take
+   * @param reusable what the engine has kept of unloaded ones, for this one
    * @throws ModelFailure with the figures
    */
-  public void require(String model, EngineMemory need, long growth) {
+  public void require(String model, EngineMemory need, long growth, long reusable) {
     long available = memory.bytes();
     long heap = heapToCome();
     long journal = journalToCome();
-    long free = available - heap - journal - growth - headroomBytes;
+    long free = available + reusable - heap - journal - growth - headroomBytes;
     if (need.totalBytes() <= free) {
       return;
     }
     throw new ModelFailure(
         ModelFailure.Code.TOO_LARGE,
         ("the model '%s' does not fit: it needs %s (weights %s + KV memory %s + other %s), but %s is free"
-                + " (available %s - Java heap to come %s - journal to come %s - loaded models' growth %s"
+                + " (available %s + kept of unloaded models %s - Java heap to come %s - journal to come %s"
+                + " - loaded models' growth %s"
                 + " - parley.models.memory-headroom %s); give it less kv-memory, unload another, or lower"
                 + " PARLEY_HEAP")
             .formatted(
@@ -65,6 +67,7 @@ public final class MemoryBudget {
                 size(need.workingBytes()),
                 size(Math.max(0, free)),
                 size(available),
+                size(reusable),
                 size(heap),
                 size(journal),
                 size(growth),

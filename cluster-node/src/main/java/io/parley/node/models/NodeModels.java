@@ -5,7 +5,9 @@ import akka.actor.typed.Behavior;
 import io.parley.routing.protocol.ModelId;
 import io.parley.workers.ModelWorker;
 import io.parley.workers.ReplicaFactory;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
@@ -30,12 +32,14 @@ public final class NodeModels {
   public record Load(ModelOrder order, ActorRef<Reply> replyTo) implements Command {}
 
   /**
-   * Unloads a model: it leaves the directory, running answers go on for {@code drain-timeout}, then
-   * they are handed back to their sessions. One that failed is forgotten.
+   * Unloads a model: it leaves the directory, running answers go on for a while, then they are
+   * handed back to their sessions. One that failed is forgotten.
    *
    * @param name {@code name@version}; a name, if just one version of it is here; or a number
+   * @param patience how long running answers may go on; empty: {@code drain-timeout}
    */
-  public record Unload(String name, ActorRef<Reply> replyTo) implements Command {}
+  public record Unload(String name, Optional<Duration> patience, ActorRef<Reply> replyTo)
+      implements Command {}
 
   /** All models of the node. */
   public record Describe(ActorRef<Models> replyTo) implements Command {}
@@ -83,11 +87,13 @@ public final class NodeModels {
    *
    * @param models makes what loads an order
    * @param workers makes a model's worker
+   * @param engineKeepsMemory whether the engine keeps what an unloaded model took, for the next one
    * @param served whether a worker of the cluster serves a model, as this node knows
    */
   public record Surroundings(
       ModelsSettings settings,
       MemoryBudget budget,
+      boolean engineKeepsMemory,
       Function<ModelOrder, LoadableModel> models,
       Function<ReplicaFactory, Behavior<ModelWorker.Command>> workers,
       Predicate<ModelId> served) {}

@@ -36,6 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.ToLongFunction;
 
 /**
  * The owner of the node's models. What blocks runs on other threads and comes back as a message;
@@ -79,6 +80,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   private final Deque<HostedModel> toLoad = new ArrayDeque<>();
   private Optional<HostedModel> loading = Optional.empty();
   private long lastNumber;
+  private final KeptMemory kept;
 
   static Behavior<Command> create(Surroundings surroundings, List<Ready> ready) {
     return Behaviors.setup(
@@ -98,11 +100,13 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     super(context);
     this.timers = timers;
     this.surroundings = surroundings;
+    this.kept = new KeptMemory(surroundings.engineKeepsMemory());
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
     for (Ready one : ready) {
       HostedModel hosted = host(one.order(), one.model());
       hosted.id = Optional.of(one.model().id());
       hosted.memory = Optional.of(one.model().memory());
+      hosted.wasLoaded = true;
       serve(hosted);
     }
   }
@@ -192,13 +196,22 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
                   "'" + unload.name() + "' may be " + String.join(" or ", names)));
     } else {
       HostedModel model = meant.get(0);
-      unload(model);
+      unload(model, unload.patience().orElse(surroundings.settings().drainTimeout()));
       unload.replyTo().tell(new Accepted(model.status()));
     }
     return this;
   }
 
-  private void unload(HostedModel model) {
+  private void unload(HostedModel model, Duration patience) {
+    // what was in vain because of it goes with it
+    models
+        .values()
+        .removeIf(
+            m ->
+                m != model
+                    && m.state() == ModelState.FAILED
+                    && m.id.isPresent()
+                    && m.id.equals(model.id));
     boolean idle = model.state() == ModelState.FAILED || toLoad.remove(model);
     boolean draining = model.state() == ModelState.DRAINING;
     if (!draining) {
@@ -209,8 +222,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
       model.model.close();
     } else if (!draining) {
       // without a worker: what is under way cannot be stopped, and ends it when it has ended
-      model.worker.ifPresent(
-          worker -> worker.tell(new ModelWorker.Drain(surroundings.settings().drainTimeout())));
+      model.worker.ifPresent(worker -> worker.tell(new ModelWorker.Drain(patience)));
     }
   }
 
@@ -294,6 +306,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     loading = Optional.of(model);
     model.enter(ModelState.LOADING);
     long growth = models.values().stream().mapToLong(HostedModel::growthBytes).sum();
+    ToLongFunction<EngineMemory> reusable = kept.copy()::reusableBytes;
     ActorRef<Command> self = getContext().getSelf();
     run(
         model,
@@ -301,7 +314,13 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
         () -> {
           EngineMemory memory = model.model.memory();
           self.tell(new Measured(model.number, memory));
-          surroundings.budget().require(model.id.orElseThrow().toString(), memory, growth);
+          surroundings
+              .budget()
+              .require(
+                  model.id.orElseThrow().toString(),
+                  memory,
+                  growth,
+                  reusable.applyAsLong(memory));
           model.model.load(model::progress);
         });
   }
@@ -340,6 +359,10 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   private Behavior<Command> onDone(Done done) {
     HostedModel model = models.get(done.number());
     boolean loaded = done.part() == Part.LOAD || done.part() == Part.WARM_UP;
+    if (done.part() == Part.LOAD && done.failure().isEmpty()) {
+      model.memory.ifPresent(kept::taken);
+      model.wasLoaded = true;
+    }
     if (done.failure().isPresent()) {
       if (!endIfUnloaded(model)) {
         refuseOrFail(model, refusal(done.failure().get()), failure(model, done.failure().get()));
@@ -398,6 +421,9 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   private Behavior<Command> forget(long number) {
     HostedModel model = models.remove(number);
     model.model.close();
+    if (model.wasLoaded) {
+      model.memory.ifPresent(kept::left);
+    }
     getContext().getLog().info("{} is unloaded", model.order.spec());
     return this;
   }

@@ -13,21 +13,21 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /** A model whose slow parts end when the test says so. */
-final class FakeModel implements LoadableModel {
+public final class FakeModel implements LoadableModel {
   final List<String> done = new CopyOnWriteArrayList<>();
-  final CompletableFuture<Boolean> found = new CompletableFuture<>();
+  public final CompletableFuture<Boolean> found = new CompletableFuture<>();
   final CompletableFuture<Void> fetched = new CompletableFuture<>();
-  final CompletableFuture<Void> loaded = new CompletableFuture<>();
+  public final CompletableFuture<Void> loaded = new CompletableFuture<>();
   volatile EngineMemory memory = new EngineMemory(1 << 20, 2 << 20, 3 << 20);
 
   private final ModelId id;
 
-  FakeModel(ModelId id) {
+  public FakeModel(ModelId id) {
     this.id = id;
   }
 
   /** One that is in the store and loads at once. */
-  static FakeModel ready(ModelId id) {
+  public static FakeModel ready(ModelId id) {
     FakeModel model = new FakeModel(id);
     model.found.complete(true);
     model.loaded.complete(null);

@@ -72,6 +72,7 @@ class NodeModelsTest {
         new NodeModels.Surroundings(
             new ModelsSettings(0, DRAIN, Duration.ofSeconds(1)),
             budget,
+            true,
             order -> models.get(order.spec()),
             factory ->
                 Behaviors.receiveMessage(
@@ -95,7 +96,7 @@ class NodeModelsTest {
   }
 
   private Reply unload(String name) {
-    owner.tell(new NodeModels.Unload(name, replies.ref()));
+    owner.tell(new NodeModels.Unload(name, Optional.empty(), replies.ref()));
     return replies.receiveMessage();
   }
 
@@ -285,6 +286,7 @@ class NodeModelsTest {
         new NodeModels.Surroundings(
             new ModelsSettings(0, DRAIN, Duration.ZERO),
             new MemoryBudget(new FreeMemory(emptyRoot), 0, 0),
+            true,
             order -> models.get(order.spec()),
             factory -> Behaviors.receiveMessage(message -> Behaviors.stopped()),
             served::contains);

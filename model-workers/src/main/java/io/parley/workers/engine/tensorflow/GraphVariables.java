@@ -26,22 +26,10 @@ final class GraphVariables {
   record Restore(String checkpointTensor, String operation) {}
 
   private final Ops tf;
-  private final boolean ownMemory;
   private final Map<String, Typed> variables = new HashMap<>();
 
-  /** In memory of TensorFlow's allocator, which keeps it for the process when a graph is closed. */
   GraphVariables(Ops tf) {
-    this(tf, false);
-  }
-
-  private GraphVariables(Ops tf, boolean ownMemory) {
     this.tf = tf;
-    this.ownMemory = ownMemory;
-  }
-
-  /** In memory that goes back to the system; by one of Parley's operations. */
-  static GraphVariables inMemoryOfModels(Ops tf) {
-    return new GraphVariables(tf, true);
   }
 
   /** A weight, of the type that it has in memory. */
@@ -99,14 +87,6 @@ final class GraphVariables {
     Typed variable = variables.get(name);
     Operand<?> wanted =
         variable.type().equals(stored) ? value : tf.dtypes.cast(value, variable.type());
-    return tf.assignVariableOp(variable.handle(), ownMemory ? kept(wanted) : wanted);
-  }
-
-  private Operand<?> kept(Operand<?> value) {
-    return tf.scope()
-        .opBuilder("ParleyKeep", "ParleyKeep")
-        .addInput(value.asOutput())
-        .build()
-        .output(0);
+    return tf.assignVariableOp(variable.handle(), wanted);
   }
 }

@@ -41,7 +41,7 @@ final class KernelGraph {
   private KernelGraph(Graph graph, LlamaConfig config) {
     this.config = config;
     this.tf = Ops.create(graph);
-    this.variables = GraphVariables.inMemoryOfModels(tf);
+    this.variables = new GraphVariables(tf);
     for (LlamaWeights.Variable weight : LlamaWeights.packed(config).variables()) {
       variables.declare(weight, weight.storedType());
     }
@@ -98,7 +98,7 @@ final class KernelGraph {
                 blocks,
                 tf.constant(config.kvHeads()),
                 tf.constant(BLOCK * config.headSize())));
-    Operand<TBfloat16> zeros = op("ParleyZeros", shape).build().output(0);
+    Operand<TBfloat16> zeros = tf.fill(shape, tf.dtypes.cast(tf.constant(0f), TBfloat16.class));
     Op filled = tf.assignVariableOp(variables.handle(CACHE), zeros);
     Output<TInt32> done = tf.withControlDependencies(filled).identity(blocks).asOutput();
     return new GraphSignature(RESET, Map.of("blocks", blocks), "done", done);

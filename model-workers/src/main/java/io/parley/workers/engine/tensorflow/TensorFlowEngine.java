@@ -109,6 +109,14 @@ public final class TensorFlowEngine implements Engine {
     }
   }
 
+  /**
+   * Whether {@link #close} leaves the memory with this process, for the next engine. With oneDNN
+   * TensorFlow's allocator does; it reads this when it is loaded.
+   */
+  public static boolean keepsMemory() {
+    return !"0".equals(System.getenv("TF_ENABLE_ONEDNN_OPTS"));
+  }
+
   /** DJL must load TensorFlow, in its own way, before anything else touches it. */
   private static void startRuntime() {
     try {
