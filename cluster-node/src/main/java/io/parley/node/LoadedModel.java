@@ -222,7 +222,11 @@ final class LoadedModel implements LoadableModel {
         replica -> {
           BatcherStats stats = replica.stats();
           return new Activity(
-              replica.slots(), stats.running(), stats.waiting(), stats.blocks(), stats.freeBlocks());
+              replica.slots(),
+              stats.running(),
+              stats.waiting(),
+              stats.blocks(),
+              stats.freeBlocks());
         });
   }
 

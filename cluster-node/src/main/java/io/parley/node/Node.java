@@ -49,8 +49,8 @@ import java.util.function.Function;
 /**
  * A running node. Starts what its roles ask for, each part when what it needs is there: models
  * beside the journal and its schema, actor system, sessions, workers, the management listener, and
- * the HTTP edge last, so that an open port means a node that can serve. Stops in the reverse order; the journal outlives
- * everything that writes to it.
+ * the HTTP edge last, so that an open port means a node that can serve. Stops in the reverse order;
+ * the journal outlives everything that writes to it.
  */
 public final class Node implements AutoCloseable {
   private static final Duration START_PATIENCE = Duration.ofSeconds(60);
@@ -111,9 +111,7 @@ public final class Node implements AutoCloseable {
       Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
     }
     Optional<ActorRef<NodeModels.Command>> owner =
-        has("worker")
-            ? Optional.of(startWorkers(actors, models.get().result()))
-            : Optional.empty();
+        has("worker") ? Optional.of(startWorkers(actors, models.get().result())) : Optional.empty();
     if (has("session")) {
       SessionSharding.resumeTurns(actors, plan.session(), running);
     }
@@ -136,10 +134,7 @@ public final class Node implements AutoCloseable {
     ManagementSettings managed = plan.management();
     HttpServer.requireSafe(managed);
     requireFree(
-        "parley.management.host",
-        managed.host(),
-        managed.port(),
-        "-D parley.management.port=PORT");
+        "parley.management.host", managed.host(), managed.port(), "-D parley.management.port=PORT");
     if (plan.journal().isEmbedded()) {
       EmbeddedCassandra.check(plan.journal().embedded(), data.path().resolve("cassandra"));
     }
@@ -159,8 +154,7 @@ public final class Node implements AutoCloseable {
     }
   }
 
-  private static StartupException portTaken(
-      String host, int port, String option, Throwable cause) {
+  private static StartupException portTaken(String host, int port, String option, Throwable cause) {
     return new StartupException(
         "port "
             + port
@@ -239,8 +233,7 @@ public final class Node implements AutoCloseable {
             opened(
                 HttpServer.start(actors, httpSettings, parts),
                 "the HTTP edge",
-                cause ->
-                    portTaken(httpSettings.host(), httpSettings.port(), "--port", cause)));
+                cause -> portTaken(httpSettings.host(), httpSettings.port(), "--port", cause)));
   }
 
   private static HttpServer opened(
@@ -248,9 +241,7 @@ public final class Node implements AutoCloseable {
       String what,
       Function<Throwable, StartupException> failed) {
     try {
-      return server
-          .toCompletableFuture()
-          .get(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+      return server.toCompletableFuture().get(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
       throw failed.apply(e.getCause());
     } catch (TimeoutException e) {

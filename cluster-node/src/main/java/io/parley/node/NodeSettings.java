@@ -18,7 +18,8 @@ import java.util.TreeSet;
  * @param data folder of the embedded journal and the node's lock
  * @param models what the worker role serves from its start
  */
-public record NodeSettings(String clusterName, Set<String> roles, Path data, List<ModelOrder> models) {
+public record NodeSettings(
+    String clusterName, Set<String> roles, Path data, List<ModelOrder> models) {
   /** All the roles there are. */
   public static final Set<String> ROLES = Set.of("api", "session", "worker");
 

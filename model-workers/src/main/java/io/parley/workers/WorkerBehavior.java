@@ -30,7 +30,8 @@ import java.util.function.Consumer;
 
 /**
  * The life of a worker: loading → serving → (a broken replica) waiting → loading …, draining when
- * the model is unloaded, and leaving from anywhere. Attempts outlive a broken replica until their sessions know what became of them.
+ * the model is unloaded, and leaving from anywhere. Attempts outlive a broken replica until their
+ * sessions know what became of them.
  */
 final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   /** See {@link ModelWorker.Leave}. */
@@ -316,7 +317,10 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   }
 
   private int freeSlots() {
-    if (leaving || draining || replica.isEmpty() || attempts.ended() >= settings.unacknowledgedMax()) {
+    if (leaving
+        || draining
+        || replica.isEmpty()
+        || attempts.ended() >= settings.unacknowledgedMax()) {
       return 0;
     }
     return Math.max(0, replica.get().slots() - attempts.running() - attempts.parked());

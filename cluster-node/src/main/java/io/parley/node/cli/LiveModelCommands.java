@@ -179,7 +179,8 @@ final class LiveModelCommands {
     @Override
     public Integer call() throws InterruptedException {
       ManagementClient client = node.client();
-      String number = client.unload(model, Optional.ofNullable(drainSeconds)).path("number").asText();
+      String number =
+          client.unload(model, Optional.ofNullable(drainSeconds)).path("number").asText();
       Optional<JsonNode> left = noWait ? Optional.empty() : client.model(number);
       while (left.isPresent()) {
         Thread.sleep(POLL_MILLIS);

@@ -54,8 +54,7 @@ final class ManagementRoutes {
         call -> {
           Optional<Duration> patience =
               call.queryInteger("drain_seconds", 0, DRAIN_SECONDS_MAX).map(Duration::ofSeconds);
-          return change(
-              replyTo -> new NodeModels.Unload(call.path().get(0), patience, replyTo));
+          return change(replyTo -> new NodeModels.Unload(call.path().get(0), patience, replyTo));
         });
   }
 
@@ -63,8 +62,7 @@ final class ManagementRoutes {
     return models
         .map(owner -> ask(owner, NodeModels.Describe::new))
         .orElseGet(
-            () ->
-                CompletableFuture.completedFuture(new NodeModels.Models(java.util.List.of())));
+            () -> CompletableFuture.completedFuture(new NodeModels.Models(java.util.List.of())));
   }
 
   private static HttpResponse list(NodeModels.Models all) {
@@ -143,8 +141,7 @@ final class ManagementRoutes {
     ActorRef<NodeModels.Command> owner =
         models.orElseThrow(
             () ->
-                ApiException.of(
-                    409, "not_a_worker", "This node does not have the role 'worker'."));
+                ApiException.of(409, "not_a_worker", "This node does not have the role 'worker'."));
     return ask(owner, command)
         .thenApply(
             reply -> {

@@ -61,7 +61,9 @@ public record ModelOrder(String spec, Optional<Long> kvMemoryBytes, Optional<Int
     try {
       return new ModelOrder(
           config.getString("model"),
-          config.hasPath("kv-memory") ? Optional.of(config.getBytes("kv-memory")) : Optional.empty(),
+          config.hasPath("kv-memory")
+              ? Optional.of(config.getBytes("kv-memory"))
+              : Optional.empty(),
           config.hasPath("slots") ? Optional.of(config.getInt("slots")) : Optional.empty());
     } catch (ConfigException e) {
       throw new IllegalArgumentException(e.getMessage(), e);

@@ -25,9 +25,9 @@ public final class NodeModels {
   non-sealed interface Internal extends Command {}
 
   /**
-   * Loads a model: fetches it if need be, and serves it when it is loaded and warm. A name is looked
-   * up before the answer, which is then a refusal if there is none, or if its model is here already;
-   * a file or source is answered at once, and such things become the failure of its state.
+   * Loads a model: fetches it if need be, and serves it when it is loaded and warm. A name is
+   * looked up before the answer, which is then a refusal if there is none, or if its model is here
+   * already; a file or source is answered at once, and such things become the failure of its state.
    */
   public record Load(ModelOrder order, ActorRef<Reply> replyTo) implements Command {}
 

@@ -17,7 +17,6 @@ import io.parley.node.models.NodeModels.Models;
 import io.parley.node.models.NodeModels.Ready;
 import io.parley.node.models.NodeModels.Refusal;
 import io.parley.node.models.NodeModels.Refused;
-import io.parley.node.models.NodeModels.Reply;
 import io.parley.node.models.NodeModels.Surroundings;
 import io.parley.node.models.NodeModels.Unload;
 import io.parley.workers.ModelWorker;
@@ -136,9 +135,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   // --- what is asked ---
 
   private Behavior<Command> onDescribe(Describe describe) {
-    describe
-        .replyTo()
-        .tell(new Models(models.values().stream().map(HostedModel::status).toList()));
+    describe.replyTo().tell(new Models(models.values().stream().map(HostedModel::status).toList()));
     return this;
   }
 
@@ -158,7 +155,8 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     // one that failed is asked for again
     models
         .values()
-        .removeIf(m -> m.state() == ModelState.FAILED && m.order.spec().equals(load.order().spec()));
+        .removeIf(
+            m -> m.state() == ModelState.FAILED && m.order.spec().equals(load.order().spec()));
     HostedModel hosted = host(load.order(), model);
     if (ModelSource.looksLikeOne(load.order().spec())) {
       load.replyTo().tell(new Accepted(hosted.status())); // a large file is read to be found
@@ -317,10 +315,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
           surroundings
               .budget()
               .require(
-                  model.id.orElseThrow().toString(),
-                  memory,
-                  growth,
-                  reusable.applyAsLong(memory));
+                  model.id.orElseThrow().toString(), memory, growth, reusable.applyAsLong(memory));
           model.model.load(model::progress);
         });
   }
@@ -439,9 +434,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     ActorRef<ModelWorker.Command> worker =
         getContext()
             .spawn(
-                surroundings
-                    .workers()
-                    .apply(() -> open(model, opened.getAndSet(true), self)),
+                surroundings.workers().apply(() -> open(model, opened.getAndSet(true), self)),
                 name);
     getContext().watchWith(worker, new WorkerStopped(model.number));
     model.worker = Optional.of(worker);

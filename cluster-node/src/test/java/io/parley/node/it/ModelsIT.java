@@ -36,8 +36,7 @@ class ModelsIT {
     // loaded while the first one answers
     CountDownLatch begun = new CountDownLatch(1);
     ChatStreamingClient running = new ChatStreamingClient(api, PROMPT, 200);
-    CompletableFuture<Void> ran =
-        CompletableFuture.runAsync(() -> running.run(begun::countDown));
+    CompletableFuture<Void> ran = CompletableFuture.runAsync(() -> running.run(begun::countDown));
     assertThat(begun.await(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
     String id =
         model(node, "load", second.toString(), "--kv-memory", "128MiB", "--slots", "4")
@@ -58,9 +57,9 @@ class ModelsIT {
 
     // one that is too large is refused with the figures, and harms nobody
     String tooLarge =
-        refused(
-            model(node, "load", file("huge.gguf").toString(), "--kv-memory", "1000000GiB"));
-    assertThat(tooLarge).contains("'huge@", "does not fit: it needs", "weights", "KV memory", "free");
+        refused(model(node, "load", file("huge.gguf").toString(), "--kv-memory", "1000000GiB"));
+    assertThat(tooLarge)
+        .contains("'huge@", "does not fit: it needs", "weights", "KV memory", "free");
     assertThat(ps(node)).containsPattern("huge@\\S+ +failed").contains("does not fit");
     model(node, "unload", "huge").success();
     // what is here is not loaded again
@@ -81,9 +80,7 @@ class ModelsIT {
     Reply gone = chat(api, "second-story", 8);
     assertThat(gone.status()).isEqualTo(404);
     assertThat(gone.json().at("/error/code").asText()).isEqualTo("model_not_found");
-    await()
-        .atMost(LIMIT)
-        .untilAsserted(() -> assertThat(ps(node)).doesNotContain("second-story"));
+    await().atMost(LIMIT).untilAsserted(() -> assertThat(ps(node)).doesNotContain("second-story"));
     assertThat(chat(api, ApiClient.MODEL, 8).status()).isEqualTo(200);
   }
 

@@ -11,7 +11,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelOrderTest {
   private static ModelOrder order(String entry) {
-    return ModelOrder.from(ConfigFactory.parseString("models = [" + entry + "]").getList("models").get(0));
+    return ModelOrder.from(
+        ConfigFactory.parseString("models = [" + entry + "]").getList("models").get(0));
   }
 
   @Test

@@ -317,7 +317,8 @@ class NodeModelsTest {
     ModelStatus.Failure failure = status(TWO).orElseThrow().failure().orElseThrow();
     assertThat(failure.code()).isEqualTo("not_enough_memory");
     assertThat(failure.message())
-        .contains("needs 61440.0 GiB (weights 10240.0 GiB + KV memory 20480.0 GiB + other 30720.0 GiB)")
+        .contains(
+            "needs 61440.0 GiB (weights 10240.0 GiB + KV memory 20480.0 GiB + other 30720.0 GiB)")
         .contains("is free");
     assertThat(large.done).containsExactly("closed");
     // asked for again, the failed one gives way

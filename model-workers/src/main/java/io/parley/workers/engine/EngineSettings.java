@@ -67,8 +67,7 @@ public record EngineSettings(
 
   /** The same with other KV memory, of so many bytes. */
   public EngineSettings withKvMemory(long bytes) {
-    return new EngineSettings(
-        cacheFolder, kernels, arithmetic, threads, bytes, 0, maxBatchTokens);
+    return new EngineSettings(cacheFolder, kernels, arithmetic, threads, bytes, 0, maxBatchTokens);
   }
 
   /** The cores that one step uses. */

@@ -38,8 +38,8 @@ public final class WarmUp {
   private WarmUp() {}
 
   /**
-   * Returns when the works have ended, or {@code limit} is over: what runs then is cancelled. A work
-   * that fails is no reason not to serve.
+   * Returns when the works have ended, or {@code limit} is over: what runs then is cancelled. A
+   * work that fails is no reason not to serve.
    *
    * @return how many works came to their end
    */

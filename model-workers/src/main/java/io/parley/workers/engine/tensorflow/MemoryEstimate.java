@@ -24,8 +24,7 @@ final class MemoryEstimate {
    */
   static EngineMemory of(
       LlamaConfig config, EngineSettings settings, boolean kernels, int rows, boolean first) {
-    boolean narrow =
-        kernels || TensorFlowEngine.arithmetic(settings) == Arithmetic.BF16;
+    boolean narrow = kernels || TensorFlowEngine.arithmetic(settings) == Arithmetic.BF16;
     LlamaWeights weights = kernels ? LlamaWeights.packed(config) : LlamaWeights.transposed(config);
     long weightsBytes = 0;
     long largest = 0;

@@ -39,8 +39,7 @@ class EngineLifeIT {
     ModelStore store = ModelStore.in(cache);
     model = store.obtain(store.catalogue().defaultModel(), ProgressListener.NONE);
     settings =
-        new EngineSettings(
-            cache, Kernels.AUTO, Optional.of(Arithmetic.F32), 0, 400 * MIB, 0, 512);
+        new EngineSettings(cache, Kernels.AUTO, Optional.of(Arithmetic.F32), 0, 400 * MIB, 0, 512);
   }
 
   private static TensorFlowEngine load() {
@@ -53,8 +52,7 @@ class EngineLifeIT {
     int[] positions = IntStream.range(0, 100).toArray();
     FloatBuffer logits =
         engine.step(
-            new StepInput(
-                tokens, positions, new int[100], new int[][] {{3, 1}}, new int[] {99}));
+            new StepInput(tokens, positions, new int[100], new int[][] {{3, 1}}, new int[] {99}));
     float[] row = new float[engine.spec().vocabularySize()];
     logits.get(row);
     return row;
@@ -81,8 +79,7 @@ class EngineLifeIT {
   }
 
   @Test
-  void anEngineGoesOnWhileAnotherStepsAndCloses()
-      throws InterruptedException, ExecutionException {
+  void anEngineGoesOnWhileAnotherStepsAndCloses() throws InterruptedException, ExecutionException {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try (TensorFlowEngine stays = load()) {
       float[] expected = step(stays);

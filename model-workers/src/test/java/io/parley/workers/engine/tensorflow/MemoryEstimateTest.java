@@ -15,8 +15,7 @@ class MemoryEstimateTest {
 
   /** The default model: 30 layers, 576 wide, 9 heads over 3 of 64, 49,152 tokens. */
   private static final LlamaConfig CONFIG =
-      new LlamaConfig(
-          30, 576, 9, 3, 64, 1536, 49_152, 8192, 1e-5f, new float[32], true);
+      new LlamaConfig(30, 576, 9, 3, 64, 1536, 49_152, 8192, 1e-5f, new float[32], true);
 
   private static EngineSettings settings(Arithmetic arithmetic) {
     return new EngineSettings(
@@ -45,8 +44,7 @@ class MemoryEstimateTest {
   @Test
   void theGraphWithoutKernelsHoldsTheHeadOnceMore() {
     long head = 4L * 576 * 49_152;
-    assertThat(of(false, Arithmetic.F32, false).weightsBytes())
-        .isEqualTo(4 * 134_515_008L + head);
+    assertThat(of(false, Arithmetic.F32, false).weightsBytes()).isEqualTo(4 * 134_515_008L + head);
     assertThat(of(false, Arithmetic.BF16, false).weightsBytes())
         .isLessThan(of(false, Arithmetic.F32, false).weightsBytes());
   }
