@@ -132,7 +132,8 @@ final class LoadedModel implements AutoCloseable {
       template = JinjaChatTemplate.of(gguf.metadata());
     }
     TensorFlowEngine engine =
-        TensorFlowEngine.load(stored.file(), manifest.sha256(), engineSettings, listener);
+        TensorFlowEngine.load(
+            stored.file(), manifest.sha256(), manifest.weights(), engineSettings, listener);
     ModelInfo info =
         new ModelInfo(
             manifest.id(),

@@ -10,6 +10,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
@@ -55,7 +56,7 @@ class TensorFlowEngineIT {
     EngineSettings settings =
         new EngineSettings(cache, kernels, Optional.of(Arithmetic.F32), 0, 1, 48, 512);
     return TensorFlowEngine.load(
-        model.file(), model.manifest().sha256(), settings, ImportListener.NONE);
+        model.file(), model.manifest().sha256(), WeightType.BF16, settings, ImportListener.NONE);
   }
 
   @AfterAll
