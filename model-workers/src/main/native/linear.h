@@ -76,8 +76,8 @@ INLINE void finish(const LinearCall& call, int64_t row, int64_t panel, F32 a, F3
  * @param FETCH cache lines for each pair of inputs
  * @param ahead where that part begins
  */
-template <int ROWS, int FETCH>
-void tile(const LinearCall& call, const Factor* a, const bf16* w, int64_t row, int64_t panel,
+template <int ROWS, int FETCH, class W>
+void tile(const LinearCall& call, const Factor* a, const W* w, int64_t row, int64_t panel,
           const char* ahead) {
   F32 low[ROWS], high[ROWS];
 #pragma GCC unroll 12
@@ -133,8 +133,8 @@ void strip(const LinearCall& call, const Factor* a, int64_t row, int64_t panel) 
 }
 
 /** Up to kTileRows rows, as many as a register block of a variant has. */
-template <int FETCH, int ROWS = kTileRows>
-INLINE void tile_of(int64_t rows, const LinearCall& call, const Factor* a, const bf16* w, int64_t row,
+template <int FETCH, int ROWS = kTileRows, class W>
+INLINE void tile_of(int64_t rows, const LinearCall& call, const Factor* a, const W* w, int64_t row,
                     int64_t panel, const char* ahead) {
   if (rows == ROWS) {
     tile<ROWS, FETCH>(call, a, w, row, panel, ahead);
@@ -165,7 +165,7 @@ void one_row(const LinearCall& call, ThreadPool& pool, int64_t row, int64_t pane
 
 INLINE const bf16* widened(const LinearCall&, const bf16* panel, int) { return panel; }
 
-/** The panel as bfloat16, in the thread's own memory: once for all rows. */
+/** The panel as bfloat16, in the thread's own memory: once for all tiles. */
 INLINE const bf16* widened(const LinearCall& call, const int8_t* panel, int thread) {
   bf16* wide = call.widened + thread * call.inputs * kPanel;
   for (int64_t i = 0; i < call.inputs * kPanel; i += kPanel) {
@@ -180,14 +180,15 @@ void some_rows(const LinearCall& call, ThreadPool& pool, int64_t from, int64_t r
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   constexpr int kLines = sizeof(W);  // of cache, for a pair of inputs
   parallel(pool, panels, [&](int64_t panel, int thread) {
-    const bf16* w = widened(call, reinterpret_cast<const W*>(panel_of(call, panel)), thread);
+    const W* stored = reinterpret_cast<const W*>(panel_of(call, panel));
+    const bf16* w = tiles == 1 ? nullptr : widened(call, stored, thread);
     const char* next = panel_of(call, panel + 1);
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t first_row = rows * t / tiles;
       const int64_t count = rows * (t + 1) / tiles - first_row;
       const Factor* a = activations_of(call) + first_row * call.inputs;
       if (tiles == 1) {
-        tile_of<kLines>(count, call, a, w, from, panel, next);
+        tile_of<kLines>(count, call, a, stored, from, panel, next);
       } else if (t < kLines) {  // a part of the panel each: memory gives it while there is work for longer
         tile_of<1>(count, call, a, w, from + first_row, panel, next + t * (call.inputs / 2) * kCacheLine);
       } else {

@@ -60,6 +60,46 @@ void require_no(const char* problem) {
   }
 }
 
+/** x = the embeddings of tokens. */
+struct Embedding {
+  static constexpr const char* kName = "ParleyEmbedding";
+  static constexpr const char* kInputs[] = {"tokens: int32", "table: resource"};
+  static constexpr const char* kAttributes[] = {"vocabulary: int"};
+
+  explicit Embedding(const Attributes& attributes) : vocabulary(attributes.integer("vocabulary")) {}
+
+  void compute(const OpContext& context) const {
+    const Tensor tokens = context.input(0), table = context.variable(1);
+    require(table.rank() == 4 && table.dim(2) == kPanel && table.dim(3) == 2 &&
+                table.dim(0) * kPanel >= vocabulary,
+            "the table is not panels of the vocabulary");
+    const int32_t* ids = tokens.ints();
+    for (int64_t i = 0; i < tokens.size(); i++) {
+      require(ids[i] >= 0 && ids[i] < vocabulary, "a token is out of range");
+    }
+    const int64_t width = table.dim(1) * 2;
+    const Tensor x = context.output({tokens.size(), width});
+    embed(table.narrow(), ids, tokens.size(), width, x.floats());
+  }
+
+  const int vocabulary;
+};
+
+/** Cosines and sines of positions. */
+struct Rotation {
+  static constexpr const char* kName = "ParleyRotation";
+  static constexpr const char* kInputs[] = {"positions: int32", "frequencies: float"};
+  static constexpr const char* kAttributes[] = {nullptr};
+
+  explicit Rotation(const Attributes&) {}
+
+  void compute(const OpContext& context) const {
+    const Tensor positions = context.input(0), frequencies = context.input(1);
+    const Tensor y = context.output({positions.size(), 2 * frequencies.size()});
+    rotate(positions.ints(), positions.size(), frequencies.floats(), frequencies.size(), y.floats());
+  }
+};
+
 /**
  * Panels of weights, in a variable: [panels, inputs / 2, 32, 2] of bfloat16, or [panels, bytes of a panel],
  * where they are 8-bit integers. TensorFlow for Java has no signed bytes.
@@ -84,44 +124,6 @@ struct Panels {
   int64_t inputs;
   int64_t bytes;
   const void* data;
-};
-
-/** x = the embeddings of tokens. */
-struct Embedding {
-  static constexpr const char* kName = "ParleyEmbedding";
-  static constexpr const char* kInputs[] = {"tokens: int32", "table: resource"};
-  static constexpr const char* kAttributes[] = {"vocabulary: int"};
-
-  explicit Embedding(const Attributes& attributes) : vocabulary(attributes.integer("vocabulary")) {}
-
-  void compute(const OpContext& context) const {
-    const Tensor tokens = context.input(0), table = context.variable(1);
-    const Panels panels(table);
-    require(panels.count * kPanel >= vocabulary, "the table lacks a part of the vocabulary");
-    const int32_t* ids = tokens.ints();
-    for (int64_t i = 0; i < tokens.size(); i++) {
-      require(ids[i] >= 0 && ids[i] < vocabulary, "a token is out of range");
-    }
-    const Tensor x = context.output({tokens.size(), panels.inputs});
-    embed(panels.data, panels.int8, ids, tokens.size(), panels.inputs, x.floats());
-  }
-
-  const int vocabulary;
-};
-
-/** Cosines and sines of positions. */
-struct Rotation {
-  static constexpr const char* kName = "ParleyRotation";
-  static constexpr const char* kInputs[] = {"positions: int32", "frequencies: float"};
-  static constexpr const char* kAttributes[] = {nullptr};
-
-  explicit Rotation(const Attributes&) {}
-
-  void compute(const OpContext& context) const {
-    const Tensor positions = context.input(0), frequencies = context.input(1);
-    const Tensor y = context.output({positions.size(), 2 * frequencies.size()});
-    rotate(positions.ints(), positions.size(), frequencies.floats(), frequencies.size(), y.floats());
-  }
 };
 
 /** y = normalised(x) * weights, then + residual or SwiGLU. */

@@ -242,11 +242,15 @@ INLINE F32 dot(F32 c, Pairs w, const float* factors)
 
 /** 16 pairs of integers, which bfloat16 has exactly. */
 INLINE Pairs load_pairs(const int8_t* p) {
+  typedef uint16_t FourPairs __attribute__((vector_size(8)));
   Pairs r;
   for (int i = 0; i < 4; i++) {
-    for (int j = 0; j < 4; j++, p += 2) {
-      r.v[i][j] = uint32_t{narrow(p[0])} | uint32_t{narrow(p[1])} << 16;
-    }
+    FourPairs bytes;
+    memcpy(&bytes, p + 8 * i, sizeof bytes);
+    const FourBits pairs = __builtin_convertvector(bytes, FourBits);
+    const Four low = __builtin_convertvector((FourInts)(pairs << 24) >> 24, Four);
+    const Four high = __builtin_convertvector((FourInts)(pairs << 16) >> 24, Four);
+    r.v[i] = ((FourBits)low >> 16) | (FourBits)high;
   }
   return r;
 }

@@ -10,7 +10,7 @@ import io.parley.workers.engine.WeightType;
  * @param source where it came from, as {@link ModelSource#parse} reads it
  * @param sha256 of the model file
  * @param sizeBytes of the model file
- * @param weights how they are held in memory; null, as in manifests of older versions: bf16
+ * @param weights how matrices are held in memory; null, as in manifests of older versions: bf16
  * @param contextLength the most positions the model was trained for
  * @param licence SPDX id where known, else what the file says, else "unknown"
  * @param chatTemplate "from file", or "none" when the file has none

@@ -19,8 +19,9 @@ import org.tensorflow.types.family.TType;
 /**
  * The variables of the graph and how each is made of the file's tensors.
  *
- * <p>Matrices are stored as bfloat16, the precision of the reference, or as 8-bit integers.
- * Products that read the same input are joined into one matrix, side by side.
+ * <p>Matrices are stored as bfloat16, the precision of the reference. Those of the layers may be
+ * 8-bit integers; embedding and head may not, whose rounding harms most for what it saves. Products
+ * that read the same input are joined into one matrix, side by side.
  *
  * <p>Llama GGUF files have the query and key rows of each head in the order of adjacent pairs (RoPE
  * turns values 2i and 2i+1). Parley's operations take them so. For TensorFlow's they are reordered
@@ -111,7 +112,7 @@ final class LlamaWeights {
     this.matrices = matrices;
     int vocabulary = config.vocabularySize();
     Part embedding = keep("token_embd.weight", vocabulary);
-    Form embeddingForm = packed ? matrices : Form.ROWS;
+    Form embeddingForm = packed ? Form.PANELS : Form.ROWS;
     variables.add(
         new Variable(EMBEDDING, 0, embeddingForm, config.hidden(), vocabulary, List.of(embedding)));
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -119,7 +120,11 @@ final class LlamaWeights {
     }
     vector(OUTPUT_NORM, config.layers() + 1, "output_norm.weight");
     if (!config.tiedHead()) {
-      matrix(HEAD, config.layers() + 1, config.hidden(), keep("output.weight", vocabulary));
+      Part head = keep("output.weight", vocabulary);
+      Form form = packed ? Form.PANELS : Form.TRANSPOSED;
+      variables.add(
+          new Variable(
+              HEAD, config.layers() + 1, form, config.hidden(), vocabulary, List.of(head)));
     }
   }
 
