@@ -141,7 +141,7 @@ final class EngineBenchCommand implements Callable<Integer> {
     }
   }
 
-  private void print(String what, EngineLoop.Speed speed, double bytes, double operations) {
+  private void print(String what, EngineLoop.Speed speed, long bytes, long operations) {
     double seconds = speed.medianStepMillis() / 1e3;
     String shares =
         limits
@@ -150,8 +150,8 @@ final class EngineBenchCommand implements Callable<Integer> {
                     String.format(
                         Locale.ROOT,
                         ", %3.0f %% of the memory's and %3.0f %% of the registers' limit",
-                        100 * bytes / seconds / most.bytesPerSecond(),
-                        100 * operations / seconds / most.operationsPerSecond()))
+                        100.0 * bytes / seconds / most.bytesPerSecond(),
+                        100.0 * operations / seconds / most.operationsPerSecond()))
             .orElse("");
     System.out.printf(
         Locale.ROOT,
