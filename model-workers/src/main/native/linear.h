@@ -181,19 +181,25 @@ void some_rows(const LinearCall& call, ThreadPool& pool, int64_t from, int64_t r
   constexpr int kLines = sizeof(W);  // of cache, for a pair of inputs
   parallel(pool, panels, [&](int64_t panel, int thread) {
     const W* stored = reinterpret_cast<const W*>(panel_of(call, panel));
-    const bf16* w = tiles == 1 ? nullptr : widened(call, stored, thread);
     const char* next = panel_of(call, panel + 1);
-    for (int64_t t = 0; t < tiles; t++) {
-      const int64_t first_row = rows * t / tiles;
-      const int64_t count = rows * (t + 1) / tiles - first_row;
-      const Factor* a = activations_of(call) + first_row * call.inputs;
-      if (tiles == 1) {
-        tile_of<kLines>(count, call, a, stored, from, panel, next);
-      } else if (t < kLines) {  // a part of the panel each: memory gives it while there is work for longer
-        tile_of<1>(count, call, a, w, from + first_row, panel, next + t * (call.inputs / 2) * kCacheLine);
-      } else {
-        tile_of<0>(count, call, a, w, from + first_row, panel, nullptr);
+    const auto multiply = [&](const auto* w) {
+      for (int64_t t = 0; t < tiles; t++) {
+        const int64_t first_row = rows * t / tiles;
+        const int64_t count = rows * (t + 1) / tiles - first_row;
+        const Factor* a = activations_of(call) + first_row * call.inputs;
+        if (tiles == 1) {
+          tile_of<kLines>(count, call, a, w, from, panel, next);
+        } else if (t < kLines) {  // a part of the panel each: memory gives it while there is work for longer
+          tile_of<1>(count, call, a, w, from + first_row, panel, next + t * (call.inputs / 2) * kCacheLine);
+        } else {
+          tile_of<0>(count, call, a, w, from + first_row, panel, nullptr);
+        }
       }
+    };
+    if (tiles <= kWidenedAnew) {
+      multiply(stored);
+    } else {
+      multiply(widened(call, stored, thread));
     }
   });
 }

@@ -33,6 +33,7 @@ INLINE void fetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
 // ------------------------------------------------------------------------------------------ AVX-512
 
 constexpr int kTileRows = 12;       // rows of a register block of a product
+constexpr int kWidenedAnew = 2;     // tiles up to which that is cheaper than keeping widened weights
 constexpr int kAttentionRows = 6;   // and of attention
 
 struct F32 { __m512 v; };
@@ -113,6 +114,7 @@ INLINE void store_pairs(bf16* p, Pairs a) { _mm512_storeu_si512(p, a.v); }
 // --------------------------------------------------------------------------------------------- AVX2
 
 constexpr int kTileRows = 3;
+constexpr int kWidenedAnew = 2;
 constexpr int kAttentionRows = 3;
 
 struct F32 { __m256 a, b; };
@@ -188,6 +190,7 @@ INLINE void store_pairs(bf16* p, Pairs x) {
 // ------------------------------------------------------------- any CPU: four vectors of the compiler
 
 constexpr int kTileRows = 2;
+constexpr int kWidenedAnew = 1;
 constexpr int kAttentionRows = 2;
 
 typedef float Four __attribute__((vector_size(16)));
