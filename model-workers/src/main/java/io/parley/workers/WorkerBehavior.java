@@ -243,6 +243,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onTick() {
+    ticking = false;
     attempts.tick(replica, now());
     return settle();
   }
@@ -286,7 +287,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   private void tickWhileNeeded() {
     boolean needed = !attempts.isEmpty();
     if (needed && !ticking) {
-      timers.startTimerWithFixedDelay(new Tick(), settings.groupInterval());
+      timers.startSingleTimer(new Tick(), settings.groupInterval(attempts.running()));
     } else if (!needed && ticking) {
       timers.cancel(new Tick());
     }

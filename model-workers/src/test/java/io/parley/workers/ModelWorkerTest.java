@@ -504,6 +504,7 @@ class ModelWorkerTest {
   private static WorkerSettings settings(Duration unacknowledgedTimeout) {
     return new WorkerSettings(
         Duration.ofMillis(20),
+        10_000,
         16,
         Duration.ofMillis(200),
         Duration.ofMillis(400),
