@@ -128,7 +128,10 @@ final class LoadedModel implements LoadableModel {
     return usable(
         () ->
             TensorFlowEngine.memory(
-                stored.orElseThrow().file(), engineSettings, batcherSettings.slots()));
+                stored.orElseThrow().file(),
+                manifest().weights(),
+                engineSettings,
+                batcherSettings.slots()));
   }
 
   @Override
@@ -197,7 +200,8 @@ final class LoadedModel implements LoadableModel {
       template = JinjaChatTemplate.of(gguf.metadata());
     }
     TensorFlowEngine engine =
-        TensorFlowEngine.load(model.file(), manifest.sha256(), engineSettings, listener);
+        TensorFlowEngine.load(
+            model.file(), manifest.sha256(), manifest.weights(), engineSettings, listener);
     ModelInfo info =
         new ModelInfo(
             manifest.id(),

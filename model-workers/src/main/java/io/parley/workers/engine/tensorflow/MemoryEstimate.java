@@ -3,6 +3,7 @@ package io.parley.workers.engine.tensorflow;
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
+import io.parley.workers.engine.WeightType;
 
 /**
  * What a model will take in memory, from its file's header alone. The constants are measured; the
@@ -18,19 +19,25 @@ final class MemoryEstimate {
   private MemoryEstimate() {}
 
   /**
+   * @param type how the weights are held
    * @param kernels whether the graph is of Parley's operations
    * @param rows the most rows of logits in one step
    * @param first whether the runtime is still to be loaded
    */
   static EngineMemory of(
-      LlamaConfig config, EngineSettings settings, boolean kernels, int rows, boolean first) {
-    boolean narrow = kernels || TensorFlowEngine.arithmetic(settings) == Arithmetic.BF16;
-    LlamaWeights weights = kernels ? LlamaWeights.packed(config) : LlamaWeights.transposed(config);
+      LlamaConfig config,
+      EngineSettings settings,
+      WeightType type,
+      boolean kernels,
+      int rows,
+      boolean first) {
+    boolean wide = !kernels && TensorFlowEngine.arithmetic(settings) == Arithmetic.F32;
+    LlamaWeights weights =
+        kernels ? LlamaWeights.packed(config, type) : LlamaWeights.transposed(config);
     long weightsBytes = 0;
     long largest = 0;
     for (LlamaWeights.Variable variable : weights.variables()) {
-      int width = narrow && !variable.isVector() ? Short.BYTES : Float.BYTES;
-      long bytes = variable.shape().size() * width;
+      long bytes = wide ? variable.shape().size() * Float.BYTES : variable.bytes();
       weightsBytes += bytes;
       largest = Math.max(largest, bytes);
     }

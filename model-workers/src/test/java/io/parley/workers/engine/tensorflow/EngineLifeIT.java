@@ -8,6 +8,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
@@ -44,7 +45,7 @@ class EngineLifeIT {
 
   private static TensorFlowEngine load() {
     return TensorFlowEngine.load(
-        model.file(), model.manifest().sha256(), settings, ImportListener.NONE);
+        model.file(), model.manifest().sha256(), WeightType.BF16, settings, ImportListener.NONE);
   }
 
   private static float[] step(TensorFlowEngine engine) {
@@ -62,7 +63,7 @@ class EngineLifeIT {
   @Test
   void engineAfterEngineTakesTheSameMemory() throws IOException {
     long before = residentBytes();
-    EngineMemory need = TensorFlowEngine.memory(model.file(), settings, 32);
+    EngineMemory need = TensorFlowEngine.memory(model.file(), WeightType.BF16, settings, 32);
     long taken = need.weightsBytes() + need.kvBytes();
     assertThat(taken).isGreaterThan(600 * MIB);
     long first = 0;

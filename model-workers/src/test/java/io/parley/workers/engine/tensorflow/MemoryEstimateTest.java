@@ -6,6 +6,7 @@ import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.WeightType;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -23,7 +24,7 @@ class MemoryEstimateTest {
   }
 
   private static EngineMemory of(boolean kernels, Arithmetic arithmetic, boolean first) {
-    return MemoryEstimate.of(CONFIG, settings(arithmetic), kernels, 32, first);
+    return MemoryEstimate.of(CONFIG, settings(arithmetic), WeightType.BF16, kernels, 32, first);
   }
 
   @Test
@@ -31,6 +32,15 @@ class MemoryEstimateTest {
     // 134,515,008 parameters, of which 61 vectors of 576 have four bytes
     assertThat(of(true, Arithmetic.BF16, false).weightsBytes())
         .isEqualTo(2 * 134_515_008L + 2 * 61 * 576L);
+  }
+
+  @Test
+  void weightsOfLayersAreOneByteEachWhereTheyAreIntegers() {
+    EngineMemory narrow =
+        MemoryEstimate.of(CONFIG, settings(Arithmetic.F32), WeightType.INT8, true, 32, false);
+    long layers = 134_515_008L - 576L * 49_152;
+    assertThat(of(true, Arithmetic.F32, false).weightsBytes() - narrow.weightsBytes())
+        .isBetween(layers * 9 / 10, layers); // less a scale for each column
   }
 
   @Test
