@@ -1,0 +1,405 @@
+package io.parley.workers.constraint;
+
+import io.parley.workers.constraint.Expr.Repeat;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A grammar over bytes, run as a pushdown automaton. A {@link State} is the set of all stacks in
+ * which the automaton may be after some bytes; states and the ways between them are made when they
+ * are first needed and kept, so that a state that was seen before costs one look into an array.
+ *
+ * <p>The height of a stack is bounded, and a piece is entered only if it can be left within that
+ * bound: from every state some bytes lead to an end.
+ *
+ * <p>What is kept is bounded: past {@value #STATES_MAX} states all are forgotten and made again
+ * when needed, which changes no answer. Not thread-safe.
+ */
+final class Grammar {
+  /** Some two for each level of nested arrays and objects. */
+  static final int HEIGHT_MAX = 160;
+
+  /** States that are remembered. */
+  static final int STATES_MAX = 4096;
+
+  /**
+   * The most stacks of one state. What needs more is not taken: it would be an ambiguous schema,
+   * and the time for a token has to be bounded.
+   */
+  static final int STACKS_MAX = 512;
+
+  private final Expr root;
+  private final int tokenBytesMax;
+  private final int[] classes = new int[256];
+  private final int classCount;
+  private final int[] someOfClass;
+  private final Map<StackKey, Stack> stacks = new HashMap<>();
+  private final Map<List<Stack>, State> states = new HashMap<>();
+  private final Map<RepeatKey, Repeat> repeats = new HashMap<>();
+  private State start;
+  private int stacksMade;
+
+  /** What is still to be matched, this piece first. A null stack wants nothing more. */
+  private static final class Stack {
+    final Expr piece;
+    final Stack below;
+    final int height;
+    final boolean countsFar;
+    final int order;
+
+    Stack(Expr piece, Stack below, boolean countsFar, int order) {
+      this.piece = piece;
+      this.below = below;
+      this.height = heightOf(below) + 1;
+      this.countsFar = countsFar || (below != null && below.countsFar);
+      this.order = order;
+    }
+  }
+
+  private record StackKey(Expr piece, Stack below) {}
+
+  private record RepeatKey(Expr item, int min, int max) {}
+
+  /** A byte of the set leads to the stack. */
+  private record Edge(ByteSet set, Stack to) {}
+
+  /** Where the automaton may be. */
+  final class State {
+    private final List<Stack> in; // null in it: the end
+    private Edge[] edges;
+    private State[] next;
+    private State forMask;
+    private long[] loops;
+    private boolean mayEnd;
+
+    private State(List<Stack> in) {
+      this.in = in;
+    }
+
+    /** Whether what was read is whole. */
+    boolean mayEnd() {
+      open();
+      return mayEnd;
+    }
+
+    /** Whether this byte comes first, whatever follows. */
+    boolean onlyBegins(int value) {
+      open();
+      if (mayEnd) {
+        return false;
+      }
+      for (Edge edge : edges) {
+        if (!edge.set().equals(ByteSet.of(value))) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    /** Whether nothing can follow. */
+    boolean complete() {
+      open();
+      return mayEnd && edges.length == 0;
+    }
+
+    /** The state behind one more byte, or null where it does not fit. */
+    State next(int value) {
+      open();
+      int of = classes[value];
+      State known = next[of];
+      if (known == null) {
+        known = follow(edges, someOfClass[of]);
+        next[of] = known;
+      }
+      return known == dead ? null : known;
+    }
+
+    /** Whether these bytes, in any order and number, lead back here: four words of bits. */
+    boolean staysUnder(long[] bits, int at) {
+      if (loops == null) {
+        boolean[] back = new boolean[classCount];
+        for (int of = 0; of < classCount; of++) {
+          back[of] = next(someOfClass[of]) == this;
+        }
+        loops = new long[4];
+        for (int value = 0; value < 256; value++) {
+          loops[value >> 6] |= back[classes[value]] ? 1L << value : 0;
+        }
+      }
+      return (bits[at] & ~loops[0]) == 0
+          && (bits[at + 1] & ~loops[1]) == 0
+          && (bits[at + 2] & ~loops[2]) == 0
+          && (bits[at + 3] & ~loops[3]) == 0;
+    }
+
+    /**
+     * A state that lets the same tokens through: counts that no token can use up are cut, so that
+     * the characters of a long text have one.
+     */
+    State forMask() {
+      if (forMask == null) {
+        boolean far = in.stream().anyMatch(stack -> stack != null && stack.countsFar);
+        forMask = far ? state(in.stream().map(Grammar.this::cut).toList()) : this;
+      }
+      return forMask;
+    }
+
+    private void open() {
+      if (edges == null) {
+        Set<Edge> found = new LinkedHashSet<>();
+        for (Stack stack : in) {
+          mayEnd |= pop(stack, found);
+        }
+        next = new State[classCount];
+        edges = found.toArray(Edge[]::new);
+      }
+    }
+  }
+
+  private final State dead = new State(List.of());
+
+  /**
+   * A grammar whose whole is {@code root}.
+   *
+   * @param tokenBytesMax bytes of the longest token
+   * @throws SchemaException when nothing finite matches it, or a rule begins with itself
+   */
+  Grammar(Exprs exprs, Expr root, int tokenBytesMax) {
+    this.root = root;
+    this.tokenBytesMax = tokenBytesMax;
+    measure(exprs.all());
+    refuseLeftRecursion(exprs.all());
+    if (root.height > HEIGHT_MAX) {
+      throw new SchemaException(
+          SchemaException.Kind.INVALID, "", "is met by no value, or by none of a sensible depth");
+    }
+    classCount = classify(exprs.all());
+    someOfClass = new int[classCount];
+    for (int value = 0; value < 256; value++) {
+      someOfClass[classes[value]] = value;
+    }
+  }
+
+  /** Before the first byte. */
+  State start() {
+    if (start == null) {
+      start = state(List.of(push(root, null)));
+    }
+    return start;
+  }
+
+  private static int heightOf(Stack stack) {
+    return stack == null ? 0 : stack.height;
+  }
+
+  /** Finds the least heights, from below, until nothing changes. */
+  private static void measure(List<Expr> pieces) {
+    boolean changed = true;
+    while (changed) {
+      changed = false;
+      for (Expr piece : pieces) {
+        int height = leastHeight(piece);
+        changed |= height != piece.height;
+        piece.height = height;
+      }
+    }
+  }
+
+  private static int leastHeight(Expr piece) {
+    if (piece instanceof Expr.Seq pair) {
+      return Math.max(above(pair.head), pair.tail.height);
+    }
+    if (piece instanceof Expr.Alt alt) {
+      return Arrays.stream(alt.options).mapToInt(o -> o.height).min().orElse(Expr.NEVER);
+    }
+    if (piece instanceof Repeat repeat) {
+      return repeat.min == 0 ? 0 : above(repeat.item);
+    }
+    return piece instanceof Expr.Rule rule ? rule.body.height : 0;
+  }
+
+  private static int above(Expr piece) {
+    return Math.min(piece.height + 1, Expr.NEVER);
+  }
+
+  private static void refuseLeftRecursion(List<Expr> pieces) {
+    Set<Expr> done = new HashSet<>();
+    for (Expr piece : pieces) {
+      if (piece instanceof Expr.Rule) {
+        checkBeginning(piece, new LinkedHashSet<>(), done);
+      }
+    }
+  }
+
+  private static void checkBeginning(Expr piece, Set<Expr> within, Set<Expr> done) {
+    if (done.contains(piece)) {
+      return;
+    }
+    if (!within.add(piece)) {
+      throw new SchemaException(
+          SchemaException.Kind.INVALID, "", "refers to itself and nothing else");
+    }
+    if (piece instanceof Expr.Rule rule) {
+      checkBeginning(rule.body, within, done);
+    } else if (piece instanceof Expr.Alt alt) {
+      for (Expr option : alt.options) {
+        checkBeginning(option, within, done);
+      }
+    } else if (piece instanceof Repeat repeat) {
+      checkBeginning(repeat.item, within, done);
+    } else if (piece instanceof Expr.Seq pair) {
+      checkBeginning(pair.head, within, done);
+      if (pair.head.nullable()) {
+        checkBeginning(pair.tail, within, done);
+      }
+    }
+    within.remove(piece);
+    done.add(piece);
+  }
+
+  /** Bytes that every set has or has not together are one class. */
+  private int classify(List<Expr> pieces) {
+    int count = 1;
+    Set<ByteSet> sets = new LinkedHashSet<>();
+    for (Expr piece : pieces) {
+      if (piece instanceof Expr.Bytes bytes && sets.add(bytes.set) && count < 256) {
+        int[] split = new int[256];
+        Arrays.fill(split, -1);
+        int[] sizes = new int[256];
+        int[] members = new int[256];
+        for (int value = 0; value < 256; value++) {
+          sizes[classes[value]]++;
+          members[classes[value]] += bytes.set.has(value) ? 1 : 0;
+        }
+        for (int value = 0; value < 256; value++) {
+          int of = classes[value];
+          if (bytes.set.has(value) && members[of] < sizes[of]) {
+            split[of] = split[of] < 0 ? count++ : split[of];
+            classes[value] = split[of];
+          }
+        }
+      }
+    }
+    return count;
+  }
+
+  private Stack push(Expr piece, Stack below) {
+    StackKey key = new StackKey(piece, below);
+    Stack known = stacks.get(key);
+    if (known == null) {
+      boolean far =
+          piece instanceof Repeat repeat
+              && (repeat.min > tokenBytesMax + 1 || repeat.max > tokenBytesMax + 1);
+      known = new Stack(piece, below, far, stacksMade++);
+      stacks.put(key, known);
+    }
+    return known;
+  }
+
+  private State state(List<Stack> in) {
+    State known = states.get(in);
+    if (known == null) {
+      if (states.size() >= STATES_MAX || stacks.size() >= 16 * STATES_MAX) {
+        states.clear();
+        stacks.clear();
+        repeats.clear();
+        start = null;
+      }
+      known = new State(in);
+      states.put(in, known);
+    }
+    return known;
+  }
+
+  private State follow(Edge[] edges, int value) {
+    List<Stack> to = new ArrayList<>(2);
+    for (Edge edge : edges) {
+      if (edge.set().has(value) && !to.contains(edge.to())) {
+        to.add(edge.to());
+      }
+      if (to.size() > STACKS_MAX) {
+        return dead;
+      }
+    }
+    to.sort((a, b) -> Integer.compare(a == null ? -1 : a.order, b == null ? -1 : b.order));
+    return to.isEmpty() ? dead : state(java.util.Collections.unmodifiableList(to));
+  }
+
+  /** Adds what bytes lead on from a stack; returns whether it may be at its end. */
+  private boolean pop(Stack stack, Set<Edge> found) {
+    return stack == null || expand(stack.piece, stack.below, found);
+  }
+
+  private boolean expand(Expr piece, Stack below, Set<Edge> found) {
+    if (heightOf(below) + piece.height > HEIGHT_MAX) {
+      return false;
+    }
+    if (piece instanceof Expr.Bytes bytes) {
+      found.add(new Edge(bytes.set, below));
+      return false;
+    }
+    if (piece instanceof Expr.Seq pair) {
+      return expand(pair.head, push(pair.tail, below), found);
+    }
+    if (piece instanceof Expr.Alt alt) {
+      boolean end = false;
+      for (Expr option : alt.options) {
+        end |= expand(option, below, found);
+      }
+      return end;
+    }
+    if (piece instanceof Repeat repeat) {
+      boolean end = repeat.min == 0 && pop(below, found);
+      Stack after = repeat.max == 1 ? below : push(oneLess(repeat), below);
+      return expand(repeat.item, after, found) | end;
+    }
+    if (piece instanceof Expr.Rule rule) {
+      return expand(rule.body, below, found);
+    }
+    return pop(below, found); // the empty string
+  }
+
+  private Repeat oneLess(Repeat repeat) {
+    int max = repeat.max == Repeat.UNBOUNDED ? Repeat.UNBOUNDED : repeat.max - 1;
+    int min = Math.max(0, repeat.min - 1);
+    return min == repeat.min && max == repeat.max ? repeat : counted(repeat.item, min, max);
+  }
+
+  private Repeat counted(Expr item, int min, int max) {
+    return repeats.computeIfAbsent(
+        new RepeatKey(item, min, max),
+        key -> {
+          Repeat made = new Repeat(-1, item, min, max);
+          made.height = leastHeight(made);
+          return made;
+        });
+  }
+
+  private Stack cut(Stack stack) {
+    if (stack == null || !stack.countsFar) {
+      return stack;
+    }
+    Expr piece = stack.piece;
+    if (piece instanceof Repeat repeat) {
+      int far = tokenBytesMax + 1;
+      piece = counted(repeat.item, Math.min(repeat.min, far), Math.min(repeat.max, far));
+    }
+    return push(piece, cut(stack.below));
+  }
+
+  /** For tests: how many states are remembered. */
+  Map<String, Integer> sizes() {
+    Map<String, Integer> sizes = new LinkedHashMap<>();
+    sizes.put("states", states.size());
+    sizes.put("stacks", stacks.size());
+    sizes.put("classes", classCount);
+    return sizes;
+  }
+}
