@@ -67,7 +67,7 @@ public final class Constraints {
     }
     TokenTrie tokens = trie();
     Grammar grammar = FormCompiler.compile(form, tokens.tokenBytesMax());
-    FormGrammar made = new FormGrammar(grammar, tokens, vocabularySize);
+    FormGrammar made = new FormGrammar(grammar, tokens);
     synchronized (forms) {
       FormGrammar other = forms.putIfAbsent(key, made);
       return Optional.of(other == null ? made : other);
@@ -78,7 +78,7 @@ public final class Constraints {
   private TokenTrie trie() {
     synchronized (tokenizer) {
       if (trie == null) {
-        trie = new TokenTrie(tokenizer);
+        trie = new TokenTrie(tokenizer, vocabularySize);
       }
       return trie;
     }

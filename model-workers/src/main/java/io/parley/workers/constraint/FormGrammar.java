@@ -13,7 +13,6 @@ final class FormGrammar {
 
   private final Grammar grammar;
   private final TokenTrie trie;
-  private final int vocabularySize;
   private final Map<Grammar.State, long[]> masks =
       new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
@@ -24,10 +23,9 @@ final class FormGrammar {
         }
       };
 
-  FormGrammar(Grammar grammar, TokenTrie trie, int vocabularySize) {
+  FormGrammar(Grammar grammar, TokenTrie trie) {
     this.grammar = grammar;
     this.trie = trie;
-    this.vocabularySize = vocabularySize;
   }
 
   Grammar.State start() {
@@ -54,7 +52,7 @@ final class FormGrammar {
     Grammar.State alike = state.forMask();
     long[] mask = masks.get(alike);
     if (mask == null) {
-      mask = trie.mask(alike, vocabularySize);
+      mask = trie.mask(alike);
       masks.put(alike, mask);
     }
     return mask;

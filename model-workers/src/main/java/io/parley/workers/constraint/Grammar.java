@@ -23,17 +23,17 @@ import java.util.Set;
  * when needed, which changes no answer. Not thread-safe.
  */
 final class Grammar {
-  /** Some two for each level of nested arrays and objects. */
-  static final int HEIGHT_MAX = 160;
+  /** One for each level of nested arrays and objects. */
+  static final int HEIGHT_MAX = 64;
 
   /** States that are remembered. */
   static final int STATES_MAX = 4096;
 
   /**
-   * The most stacks of one state. What needs more is not taken: it would be an ambiguous schema,
-   * and the time for a token has to be bounded.
+   * The most ways that lead on from a state. A byte behind which there are more does not fit: it would
+   * be a very ambiguous schema, and the time for a token has to be bounded.
    */
-  static final int STACKS_MAX = 512;
+  static final int EDGES_MAX = 1024;
 
   private final Expr root;
   private final int tokenBytesMax;
@@ -116,6 +116,8 @@ final class Grammar {
       State known = next[of];
       if (known == null) {
         known = follow(edges, someOfClass[of]);
+        known.open();
+        known = known.edges.length > EDGES_MAX ? dead : known;
         next[of] = known;
       }
       return known == dead ? null : known;
@@ -319,15 +321,13 @@ final class Grammar {
   }
 
   private State follow(Edge[] edges, int value) {
-    List<Stack> to = new ArrayList<>(2);
+    Set<Stack> distinct = new LinkedHashSet<>(2);
     for (Edge edge : edges) {
-      if (edge.set().has(value) && !to.contains(edge.to())) {
-        to.add(edge.to());
-      }
-      if (to.size() > STACKS_MAX) {
-        return dead;
+      if (edge.set().has(value)) {
+        distinct.add(edge.to());
       }
     }
+    List<Stack> to = new ArrayList<>(distinct);
     to.sort((a, b) -> Integer.compare(a == null ? -1 : a.order, b == null ? -1 : b.order));
     return to.isEmpty() ? dead : state(java.util.Collections.unmodifiableList(to));
   }

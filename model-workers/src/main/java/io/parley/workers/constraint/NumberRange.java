@@ -205,6 +205,9 @@ final class NumberRange {
     if (from.isEmpty()) {
       return exprs.empty;
     }
+    if (from.equals("0".repeat(from.length())) && to.equals("9".repeat(to.length()))) {
+      return exprs.repeat(exprs.range('0', '9'), from.length(), from.length());
+    }
     char low = from.charAt(0);
     char high = to.charAt(0);
     String lowRest = from.substring(1);

@@ -30,6 +30,7 @@ public final class SchemaCompiler {
 
   private static final int PROPERTIES_MAX = 256;
   private static final int ENUM_MAX = 1000;
+  private static final int OPTIONS_MAX = 64;
   private static final int COUNT_MAX = 100_000;
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
@@ -323,6 +324,10 @@ public final class SchemaCompiler {
   private Expr anyOf(JsonNode options, String path) {
     if (!options.isArray() || options.isEmpty()) {
       throw invalid(path, "must be an array of at least one schema");
+    }
+    if (options.size() > OPTIONS_MAX) {
+      throw new SchemaException(
+          Kind.TOO_LARGE, path, "has more than " + OPTIONS_MAX + " schemas");
     }
     List<Expr> compiled = new ArrayList<>();
     for (int i = 0; i < options.size(); i++) {

@@ -3,6 +3,7 @@ package io.parley.workers.constraint;
 import io.parley.workers.text.Tokenizer;
 import java.util.Arrays;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The tokens of a vocabulary by their bytes, as a tree in the order of its nodes' texts: a node's
@@ -28,12 +29,23 @@ final class TokenTrie {
   private long[] inside = new long[4096];
   private final int[] tokens;
 
-  TokenTrie(Tokenizer tokenizer) {
-    bytes = new byte[tokenizer.vocabularySize()][];
+  private final int vocabularySize;
+
+  /**
+   * The tree of a vocabulary.
+   *
+   * @param vocabularySize of the engine's rows; tokens beyond it are not in the tree
+   */
+  TokenTrie(Tokenizer tokenizer, int vocabularySize) {
+    this.vocabularySize = vocabularySize;
+    bytes = new byte[Math.min(tokenizer.vocabularySize(), vocabularySize)][];
     for (int id = 0; id < bytes.length; id++) {
       bytes[id] = tokenizer.bytes(id);
     }
-    endOfGeneration = Set.copyOf(tokenizer.endOfGeneration());
+    endOfGeneration =
+        tokenizer.endOfGeneration().stream()
+            .filter(id -> id < bytes.length)
+            .collect(Collectors.toUnmodifiableSet());
     tokens = sorted();
     int longest = 0;
     for (int id : tokens) {
@@ -119,16 +131,10 @@ final class TokenTrie {
     return id < bytes.length ? bytes[id] : new byte[0];
   }
 
-  boolean ends(int id) {
-    return endOfGeneration.contains(id);
-  }
-
   /**
    * The tokens that fit a state, as bits by id, with those that end the answer where it may end.
-   *
-   * @param vocabularySize how many ids the mask is for
    */
-  long[] mask(Grammar.State state, int vocabularySize) {
+  long[] mask(Grammar.State state) {
     long[] mask = new long[(vocabularySize + 63) / 64];
     Grammar.State[] path = new Grammar.State[tokenBytesMax + 1];
     path[0] = state;

@@ -44,7 +44,7 @@ public final class ConstraintCost {
         GgufTokenizer tokenizer = GgufTokenizer.of(gguf.metadata(), Path.of(args[1]))) {
       int vocabulary = tokenizer.vocabularySize();
       long started = System.nanoTime();
-      TokenTrie trie = new TokenTrie(tokenizer);
+      TokenTrie trie = new TokenTrie(tokenizer, vocabulary);
       System.out.printf(
           "tree of %d tokens: %.0f ms%n", vocabulary, (System.nanoTime() - started) / 1e6);
       System.out.println(
@@ -78,11 +78,10 @@ public final class ConstraintCost {
       AnswerForm form, GgufTokenizer tokenizer, TokenTrie trie, int vocabulary)
       throws BadLogitsException {
     long started = System.nanoTime();
-    new Constraints(tokenizer, vocabulary, 1);
     FormCompiler.compile(form, trie.tokenBytesMax());
     double compileMillis = (System.nanoTime() - started) / 1e6;
     FormGrammar grammar =
-        new FormGrammar(FormCompiler.compile(form, trie.tokenBytesMax()), trie, vocabulary);
+        new FormGrammar(FormCompiler.compile(form, trie.tokenBytesMax()), trie);
     Sampler sampler = new Sampler(vocabulary);
     Random random = new Random(1);
     float[] logits = new float[vocabulary];

@@ -188,6 +188,26 @@ class ConstraintTest {
   }
 
   @Test
+  void aSchemaOfTheLargestSizeIsCompiledAndUsed() {
+    StringBuilder properties = new StringBuilder();
+    for (int i = 0; i < 256; i++) {
+      String value =
+          i % 2 == 0
+              ? "{'type':'integer','minimum':-123456789012345678,'maximum':987654321012345678}"
+              : "{}";
+      properties.append(i > 0 ? "," : "").append("'property").append(i).append("':").append(value);
+    }
+    String schema = "{'type':'object','properties':{" + properties + "}}";
+    assertThat(whole(json(schema), "{\"property2\":-5,\"property254\":7,\"property255\":[]}"))
+        .isTrue();
+    assertThat(reaches(json(schema), "{\"property3\":1,\"property2\"")).isFalse();
+    assertThatThrownBy(() -> json(schema.replace("'property0'", "'one more':{},'property0'")))
+        .isInstanceOf(SchemaException.class);
+    assertThatThrownBy(() -> json("{'anyOf':[" + "{},".repeat(64) + "{}]}"))
+        .isInstanceOf(SchemaException.class);
+  }
+
+  @Test
   void tokensOverTheEdgesOfCharactersFit() {
     Constraint constraint = json("{'type':'object','properties':{'a':{'type':'string'},'b':true}}");
     assertThat(reaches(constraint, "{\"a\":\"")).isTrue();
