@@ -74,6 +74,10 @@ class BadRequestsTest {
         "{~,'tools':[{'type':'function','function':{'name':'a','parameters':{'properties':{'x':"
             + "{'oneOf':[]}}}}}]}; unsupported_schema;"
             + " tools[0].function.parameters.properties.x.oneOf",
+        "{~,'tools':[{'type':'function','function':{'name':'a','parameters':true}}]};"
+            + " invalid_schema; tools[0].function.parameters",
+        "{~,'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'maximum':"
+            + "1e999}}}}; invalid_schema; response_format.json_schema.schema.maximum",
         "{~,'tool_choice':'required'}; invalid_value; tool_choice",
         "{~,'tool_choice':'perhaps'}; invalid_value; tool_choice",
         "{~,'tool_choice':{'type':'function','function':{'name':'x'}}}; invalid_value;"

@@ -4,6 +4,7 @@ import io.parley.workers.constraint.Expr.Repeat;
 import io.parley.workers.constraint.Expr.Rule;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -161,7 +162,7 @@ final class Exprs {
       return piece;
     }
     if (piece instanceof Expr.Alt alt) {
-      return alt(java.util.Arrays.stream(alt.options).map(this::withoutEmpty).toList());
+      return alt(Arrays.stream(alt.options).map(this::withoutEmpty).toList());
     }
     if (piece instanceof Expr.Seq pair) {
       return alt(seq(withoutEmpty(pair.head), pair.tail), withoutEmpty(pair.tail));
@@ -187,7 +188,7 @@ final class Exprs {
     List<byte[]> sorted =
         texts.stream()
             .map(text -> text.getBytes(StandardCharsets.UTF_8))
-            .sorted(java.util.Arrays::compareUnsigned)
+            .sorted(Arrays::compareUnsigned)
             .toList();
     return choice(sorted, 0);
   }
@@ -206,7 +207,7 @@ final class Exprs {
         (next, those) -> {
           if (those.size() == 1) {
             byte[] only = those.get(0);
-            options.add(literal(java.util.Arrays.copyOfRange(only, at, only.length)));
+            options.add(literal(Arrays.copyOfRange(only, at, only.length)));
           } else {
             options.add(seq(bytes(ByteSet.of(next & 0xff)), choice(those, at + 1)));
           }

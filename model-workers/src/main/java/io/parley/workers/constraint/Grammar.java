@@ -2,10 +2,8 @@ package io.parley.workers.constraint;
 
 import io.parley.workers.constraint.Expr.Repeat;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -30,8 +28,8 @@ final class Grammar {
   static final int STATES_MAX = 4096;
 
   /**
-   * The most ways that lead on from a state. A byte behind which there are more does not fit: it would
-   * be a very ambiguous schema, and the time for a token has to be bounded.
+   * The most ways that lead on from a state. A byte behind which there are more does not fit: it
+   * would be a very ambiguous schema, and the time for a token has to be bounded.
    */
   static final int EDGES_MAX = 1024;
 
@@ -176,13 +174,13 @@ final class Grammar {
   Grammar(Exprs exprs, Expr root, int tokenBytesMax) {
     this.root = root;
     this.tokenBytesMax = tokenBytesMax;
-    measure(exprs.all());
-    refuseLeftRecursion(exprs.all());
+    Pieces.measure(exprs.all());
+    Pieces.refuseLeftRecursion(exprs.all());
     if (root.height > HEIGHT_MAX) {
       throw new SchemaException(
           SchemaException.Kind.INVALID, "", "is met by no value, or by none of a sensible depth");
     }
-    classCount = classify(exprs.all());
+    classCount = Pieces.classify(exprs.all(), classes);
     someOfClass = new int[classCount];
     for (int value = 0; value < 256; value++) {
       someOfClass[classes[value]] = value;
@@ -199,97 +197,6 @@ final class Grammar {
 
   private static int heightOf(Stack stack) {
     return stack == null ? 0 : stack.height;
-  }
-
-  /** Finds the least heights, from below, until nothing changes. */
-  private static void measure(List<Expr> pieces) {
-    boolean changed = true;
-    while (changed) {
-      changed = false;
-      for (Expr piece : pieces) {
-        int height = leastHeight(piece);
-        changed |= height != piece.height;
-        piece.height = height;
-      }
-    }
-  }
-
-  private static int leastHeight(Expr piece) {
-    if (piece instanceof Expr.Seq pair) {
-      return Math.max(above(pair.head), pair.tail.height);
-    }
-    if (piece instanceof Expr.Alt alt) {
-      return Arrays.stream(alt.options).mapToInt(o -> o.height).min().orElse(Expr.NEVER);
-    }
-    if (piece instanceof Repeat repeat) {
-      return repeat.min == 0 ? 0 : above(repeat.item);
-    }
-    return piece instanceof Expr.Rule rule ? rule.body.height : 0;
-  }
-
-  private static int above(Expr piece) {
-    return Math.min(piece.height + 1, Expr.NEVER);
-  }
-
-  private static void refuseLeftRecursion(List<Expr> pieces) {
-    Set<Expr> done = new HashSet<>();
-    for (Expr piece : pieces) {
-      if (piece instanceof Expr.Rule) {
-        checkBeginning(piece, new LinkedHashSet<>(), done);
-      }
-    }
-  }
-
-  private static void checkBeginning(Expr piece, Set<Expr> within, Set<Expr> done) {
-    if (done.contains(piece)) {
-      return;
-    }
-    if (!within.add(piece)) {
-      throw new SchemaException(
-          SchemaException.Kind.INVALID, "", "refers to itself and nothing else");
-    }
-    if (piece instanceof Expr.Rule rule) {
-      checkBeginning(rule.body, within, done);
-    } else if (piece instanceof Expr.Alt alt) {
-      for (Expr option : alt.options) {
-        checkBeginning(option, within, done);
-      }
-    } else if (piece instanceof Repeat repeat) {
-      checkBeginning(repeat.item, within, done);
-    } else if (piece instanceof Expr.Seq pair) {
-      checkBeginning(pair.head, within, done);
-      if (pair.head.nullable()) {
-        checkBeginning(pair.tail, within, done);
-      }
-    }
-    within.remove(piece);
-    done.add(piece);
-  }
-
-  /** Bytes that every set has or has not together are one class. */
-  private int classify(List<Expr> pieces) {
-    int count = 1;
-    Set<ByteSet> sets = new LinkedHashSet<>();
-    for (Expr piece : pieces) {
-      if (piece instanceof Expr.Bytes bytes && sets.add(bytes.set) && count < 256) {
-        int[] split = new int[256];
-        Arrays.fill(split, -1);
-        int[] sizes = new int[256];
-        int[] members = new int[256];
-        for (int value = 0; value < 256; value++) {
-          sizes[classes[value]]++;
-          members[classes[value]] += bytes.set.has(value) ? 1 : 0;
-        }
-        for (int value = 0; value < 256; value++) {
-          int of = classes[value];
-          if (bytes.set.has(value) && members[of] < sizes[of]) {
-            split[of] = split[of] < 0 ? count++ : split[of];
-            classes[value] = split[of];
-          }
-        }
-      }
-    }
-    return count;
   }
 
   private Stack push(Expr piece, Stack below) {
@@ -329,7 +236,7 @@ final class Grammar {
     }
     List<Stack> to = new ArrayList<>(distinct);
     to.sort((a, b) -> Integer.compare(a == null ? -1 : a.order, b == null ? -1 : b.order));
-    return to.isEmpty() ? dead : state(java.util.Collections.unmodifiableList(to));
+    return to.isEmpty() ? dead : state(Collections.unmodifiableList(to));
   }
 
   /** Adds what bytes lead on from a stack; returns whether it may be at its end. */
@@ -358,7 +265,8 @@ final class Grammar {
     if (piece instanceof Repeat repeat) {
       boolean end = repeat.min == 0 && pop(below, found);
       Stack after = repeat.max == 1 ? below : push(oneLess(repeat), below);
-      return expand(repeat.item, after, found) | end;
+      boolean inside = expand(repeat.item, after, found);
+      return inside || end;
     }
     if (piece instanceof Expr.Rule rule) {
       return expand(rule.body, below, found);
@@ -377,7 +285,7 @@ final class Grammar {
         new RepeatKey(item, min, max),
         key -> {
           Repeat made = new Repeat(-1, item, min, max);
-          made.height = leastHeight(made);
+          made.height = Pieces.leastHeight(made);
           return made;
         });
   }
@@ -392,14 +300,5 @@ final class Grammar {
       piece = counted(repeat.item, Math.min(repeat.min, far), Math.min(repeat.max, far));
     }
     return push(piece, cut(stack.below));
-  }
-
-  /** For tests: how many states are remembered. */
-  Map<String, Integer> sizes() {
-    Map<String, Integer> sizes = new LinkedHashMap<>();
-    sizes.put("states", states.size());
-    sizes.put("stacks", stacks.size());
-    sizes.put("classes", classCount);
-    return sizes;
   }
 }

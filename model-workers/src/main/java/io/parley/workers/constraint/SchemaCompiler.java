@@ -1,5 +1,9 @@
 package io.parley.workers.constraint;
 
+import static io.parley.workers.constraint.Keywords.at;
+import static io.parley.workers.constraint.Keywords.invalid;
+import static io.parley.workers.constraint.Keywords.unsupported;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -7,7 +11,6 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import io.parley.workers.constraint.Expr.Repeat;
 import io.parley.workers.constraint.JsonPieces.Member;
 import io.parley.workers.constraint.SchemaException.Kind;
-import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -31,29 +34,7 @@ public final class SchemaCompiler {
   private static final int PROPERTIES_MAX = 256;
   private static final int ENUM_MAX = 1000;
   private static final int OPTIONS_MAX = 64;
-  private static final int COUNT_MAX = 100_000;
   private static final ObjectMapper MAPPER = new ObjectMapper();
-
-  /** Keywords that describe and change nothing. */
-  private static final Set<String> DESCRIBING =
-      Set.of(
-          "$schema",
-          "$id",
-          "$comment",
-          "$defs",
-          "definitions",
-          "title",
-          "description",
-          "default",
-          "examples",
-          "example",
-          "deprecated",
-          "readOnly",
-          "writeOnly",
-          "format",
-          "contentEncoding",
-          "contentMediaType",
-          "strict");
 
   /** Keywords that count for some types. */
   private static final Set<String> ENFORCED =
@@ -88,15 +69,16 @@ public final class SchemaCompiler {
   /**
    * Refuses a schema that no answer can be held to.
    *
+   * @param schema as it will be stored
    * @param object whether only objects will do
    * @throws SchemaException with the place in the schema
    */
-  public static void check(JsonNode schema, boolean object) {
-    if (schema.toString().length() > CHARS_MAX) {
+  public static void check(String schema, boolean object) {
+    if (schema.length() > CHARS_MAX) {
       throw SchemaException.tooLarge("has more than " + CHARS_MAX + " characters as JSON");
     }
     Exprs exprs = new Exprs();
-    Expr whole = compile(schema, exprs, new JsonPieces(exprs));
+    Expr whole = compile(parse(schema), exprs, new JsonPieces(exprs));
     // the grammar's own checks: is there a value, does nothing begin with itself
     Grammar grammar = new Grammar(exprs, whole, 0);
     if (object && !grammar.start().onlyBegins('{')) {
@@ -137,27 +119,27 @@ public final class SchemaCompiler {
       throw invalid(path, "must be a schema: an object, true or false");
     }
     if (schema.has("$ref")) {
-      onlyWith(schema, path, "$ref");
+      Keywords.onlyWith(schema, path, "$ref");
       return reference(schema.get("$ref"), at(path, "$ref"));
     }
     if (schema.has("enum") || schema.has("const")) {
       return oneOfThese(schema, path);
     }
     if (schema.has("anyOf")) {
-      onlyWith(schema, path, "anyOf");
+      Keywords.onlyWith(schema, path, "anyOf");
       return anyOf(schema.get("anyOf"), at(path, "anyOf"));
     }
     if (schema.has("allOf") && schema.get("allOf").size() == 1) {
-      onlyWith(schema, path, "allOf");
+      Keywords.onlyWith(schema, path, "allOf");
       return value(schema.get("allOf").get(0), at(path, "allOf") + "[0]");
     }
     for (Map.Entry<String, JsonNode> keyword : schema.properties()) {
-      if (!ENFORCED.contains(keyword.getKey()) && !DESCRIBING.contains(keyword.getKey())) {
+      if (!ENFORCED.contains(keyword.getKey()) && !Keywords.DESCRIBING.contains(keyword.getKey())) {
         throw unsupported(at(path, keyword.getKey()), "is not supported");
       }
     }
     List<Expr> options = new ArrayList<>();
-    for (String type : types(schema, path)) {
+    for (String type : Keywords.types(schema, path)) {
       options.add(ofType(type, schema, path));
     }
     return exprs.alt(options);
@@ -178,54 +160,6 @@ public final class SchemaCompiler {
               at(path, "type"),
               "must be of [array, boolean, integer, null, number, object, string]");
     };
-  }
-
-  /** What it says, or else what its other keywords are for. */
-  private static Set<String> types(JsonNode schema, String path) {
-    JsonNode said = schema.get("type");
-    if (said == null) {
-      return Set.of(meant(schema));
-    }
-    if (said.isTextual() && !said.textValue().equals("any")) {
-      return Set.of(said.textValue());
-    }
-    Set<String> types = new LinkedHashSet<>();
-    for (JsonNode type : said) {
-      types.add(type.asText());
-    }
-    if (!said.isArray() || types.isEmpty() || types.contains("any")) {
-      throw invalid(at(path, "type"), "must be a type or an array of types");
-    }
-    return types;
-  }
-
-  private static String meant(JsonNode schema) {
-    if (schema.has("properties") || schema.has("required") || schema.has("additionalProperties")) {
-      return "object";
-    }
-    if (schema.has("items") || schema.has("minItems") || schema.has("maxItems")) {
-      return "array";
-    }
-    if (schema.has("pattern") || schema.has("minLength") || schema.has("maxLength")) {
-      return "string";
-    }
-    boolean number =
-        schema.has("minimum")
-            || schema.has("maximum")
-            || schema.has("exclusiveMinimum")
-            || schema.has("exclusiveMaximum");
-    return number ? "number" : "any";
-  }
-
-  private static void onlyWith(JsonNode schema, String path, String keyword) {
-    schema
-        .fieldNames()
-        .forEachRemaining(
-            other -> {
-              if (!other.equals(keyword) && !DESCRIBING.contains(other)) {
-                throw unsupported(at(path, other), "is not supported beside '" + keyword + "'");
-              }
-            });
   }
 
   private Expr reference(JsonNode reference, String path) {
@@ -253,7 +187,7 @@ public final class SchemaCompiler {
     String keyword = schema.has("enum") ? "enum" : "const";
     for (Map.Entry<String, JsonNode> other : schema.properties()) {
       String name = other.getKey();
-      if (!name.equals(keyword) && !name.equals("type") && !DESCRIBING.contains(name)) {
+      if (!name.equals(keyword) && !name.equals("type") && !Keywords.DESCRIBING.contains(name)) {
         throw unsupported(at(path, name), "is not supported beside '" + keyword + "'");
       }
     }
@@ -270,11 +204,11 @@ public final class SchemaCompiler {
       throw new SchemaException(
           Kind.TOO_LARGE, at(path, keyword), "has more than " + ENUM_MAX + " values");
     }
-    Set<String> types = schema.has("type") ? types(schema, path) : Set.of();
+    Set<String> types = schema.has("type") ? Keywords.types(schema, path) : Set.of();
     Set<String> texts = new LinkedHashSet<>();
     List<Expr> options = new ArrayList<>();
     for (JsonNode value : values) {
-      if (types.isEmpty() || types.stream().anyMatch(type -> is(value, type))) {
+      if (types.isEmpty() || types.stream().anyMatch(type -> Keywords.is(value, type))) {
         if (value.isContainerNode()) {
           options.add(exactly(value));
         } else {
@@ -308,26 +242,12 @@ public final class SchemaCompiler {
     return exprs.literal(value.toString());
   }
 
-  private static boolean is(JsonNode value, String type) {
-    return switch (type) {
-      case "object" -> value.isObject();
-      case "array" -> value.isArray();
-      case "string" -> value.isTextual();
-      case "boolean" -> value.isBoolean();
-      case "null" -> value.isNull();
-      case "number" -> value.isNumber();
-      case "integer" -> isFinite(value) && isWhole(value);
-      default -> false;
-    };
-  }
-
   private Expr anyOf(JsonNode options, String path) {
     if (!options.isArray() || options.isEmpty()) {
       throw invalid(path, "must be an array of at least one schema");
     }
     if (options.size() > OPTIONS_MAX) {
-      throw new SchemaException(
-          Kind.TOO_LARGE, path, "has more than " + OPTIONS_MAX + " schemas");
+      throw new SchemaException(Kind.TOO_LARGE, path, "has more than " + OPTIONS_MAX + " schemas");
     }
     List<Expr> compiled = new ArrayList<>();
     for (int i = 0; i < options.size(); i++) {
@@ -347,7 +267,7 @@ public final class SchemaCompiler {
           at(path, "properties"),
           "has more than " + PROPERTIES_MAX + " properties");
     }
-    Set<String> required = names(schema.get("required"), at(path, "required"));
+    Set<String> required = Keywords.names(schema.get("required"), at(path, "required"));
     Expr others = others(schema, path);
     List<Member> members = new ArrayList<>();
     for (Map.Entry<String, JsonNode> property : properties.properties()) {
@@ -374,30 +294,14 @@ public final class SchemaCompiler {
         : value(said, at(path, "additionalProperties"));
   }
 
-  private static Set<String> names(JsonNode said, String path) {
-    Set<String> names = new LinkedHashSet<>();
-    if (said != null) {
-      for (JsonNode name : said) {
-        if (!said.isArray() || !name.isTextual()) {
-          throw invalid(path, "must be an array of names");
-        }
-        names.add(name.textValue());
-      }
-      if (!said.isArray()) {
-        throw invalid(path, "must be an array of names");
-      }
-    }
-    return names;
-  }
-
   private Expr array(JsonNode schema, String path) {
     JsonNode items = schema.get("items");
     if (items != null && items.isArray()) {
       throw unsupported(at(path, "items"), "must be one schema");
     }
-    int min = count(schema, path, "minItems", 0);
-    int max = count(schema, path, "maxItems", Repeat.UNBOUNDED);
-    inOrder(min, max, path, "maxItems");
+    int min = Keywords.count(schema, path, "minItems", 0);
+    int max = Keywords.count(schema, path, "maxItems", Repeat.UNBOUNDED);
+    Keywords.inOrder(min, max, path, "maxItems");
     Expr item = items == null ? pieces.any() : value(items, at(path, "items"));
     return pieces.array(item, min, max);
   }
@@ -414,44 +318,15 @@ public final class SchemaCompiler {
       return pieces.quoted(
           new PatternCompiler(pattern.textValue(), at(path, "pattern"), exprs, pieces).compile());
     }
-    int min = count(schema, path, "minLength", 0);
-    int max = count(schema, path, "maxLength", Repeat.UNBOUNDED);
-    inOrder(min, max, path, "maxLength");
+    int min = Keywords.count(schema, path, "minLength", 0);
+    int max = Keywords.count(schema, path, "maxLength", Repeat.UNBOUNDED);
+    Keywords.inOrder(min, max, path, "maxLength");
     return pieces.string(min, max);
   }
 
-  private static void inOrder(int min, int max, String path, String keyword) {
-    if (max != Repeat.UNBOUNDED && max < min) {
-      throw invalid(at(path, keyword), "must not be below the least");
-    }
-  }
-
-  private static int count(JsonNode schema, String path, String keyword, int otherwise) {
-    JsonNode said = schema.get(keyword);
-    if (said == null) {
-      return otherwise;
-    }
-    if (!isFinite(said) || !isWhole(said) || said.decimalValue().signum() < 0) {
-      throw invalid(at(path, keyword), "must be a whole number, 0 or more");
-    }
-    if (said.decimalValue().compareTo(BigDecimal.valueOf(COUNT_MAX)) > 0) {
-      throw new SchemaException(Kind.TOO_LARGE, at(path, keyword), "must be at most " + COUNT_MAX);
-    }
-    return said.intValue();
-  }
-
-  /** Jackson reads 1e999 as an infinite number. */
-  private static boolean isFinite(JsonNode value) {
-    return value.isNumber() && Double.isFinite(value.doubleValue());
-  }
-
-  private static boolean isWhole(JsonNode value) {
-    return value.decimalValue().stripTrailingZeros().scale() <= 0;
-  }
-
   private Expr integer(JsonNode schema, String path) {
-    NumberRange.Bound low = bound(schema, path, "minimum", "exclusiveMinimum", true);
-    NumberRange.Bound high = bound(schema, path, "maximum", "exclusiveMaximum", false);
+    NumberRange.Bound low = Keywords.bound(schema, path, "minimum", "exclusiveMinimum", true);
+    NumberRange.Bound high = Keywords.bound(schema, path, "maximum", "exclusiveMaximum", false);
     if (low == null && high == null) {
       return pieces.integer();
     }
@@ -462,47 +337,11 @@ public final class SchemaCompiler {
   }
 
   private Expr number(JsonNode schema, String path) {
-    NumberRange.Bound low = bound(schema, path, "minimum", "exclusiveMinimum", true);
-    NumberRange.Bound high = bound(schema, path, "maximum", "exclusiveMaximum", false);
+    NumberRange.Bound low = Keywords.bound(schema, path, "minimum", "exclusiveMinimum", true);
+    NumberRange.Bound high = Keywords.bound(schema, path, "maximum", "exclusiveMaximum", false);
     if (low == null && high == null) {
       return pieces.number();
     }
     return new NumberRange(exprs).decimals(low, high);
-  }
-
-  /** The tighter of two bounds, or null where there is none. */
-  private static NumberRange.Bound bound(
-      JsonNode schema, String path, String inclusive, String exclusive, boolean low) {
-    NumberRange.Bound in = bound(schema, path, inclusive, false);
-    NumberRange.Bound out = bound(schema, path, exclusive, true);
-    if (in == null || out == null) {
-      return in == null ? out : in;
-    }
-    int order = in.value().compareTo(out.value()) * (low ? 1 : -1);
-    return order > 0 ? in : out;
-  }
-
-  private static NumberRange.Bound bound(
-      JsonNode schema, String path, String keyword, boolean exclusive) {
-    JsonNode said = schema.get(keyword);
-    if (said == null) {
-      return null;
-    }
-    if (!isFinite(said)) {
-      throw invalid(at(path, keyword), "must be a number");
-    }
-    return new NumberRange.Bound(said.decimalValue(), exclusive);
-  }
-
-  private static String at(String path, String keyword) {
-    return path.isEmpty() ? keyword : path + "." + keyword;
-  }
-
-  private static SchemaException invalid(String path, String rule) {
-    return new SchemaException(Kind.INVALID, path, rule);
-  }
-
-  private static SchemaException unsupported(String path, String rule) {
-    return new SchemaException(Kind.UNSUPPORTED, path, rule);
   }
 }

@@ -80,8 +80,7 @@ public final class ConstraintCost {
     long started = System.nanoTime();
     FormCompiler.compile(form, trie.tokenBytesMax());
     double compileMillis = (System.nanoTime() - started) / 1e6;
-    FormGrammar grammar =
-        new FormGrammar(FormCompiler.compile(form, trie.tokenBytesMax()), trie);
+    FormGrammar grammar = new FormGrammar(FormCompiler.compile(form, trie.tokenBytesMax()), trie);
     Sampler sampler = new Sampler(vocabulary);
     Random random = new Random(1);
     float[] logits = new float[vocabulary];

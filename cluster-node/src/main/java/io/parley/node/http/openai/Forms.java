@@ -104,7 +104,8 @@ final class Forms {
   private static Tool tool(JsonInput in) {
     String name = name(in);
     in.bool("strict");
-    Optional<JsonNode> parameters = in.get("parameters");
+    Optional<JsonNode> parameters =
+        in.get("parameters").filter(schema -> !(schema.isObject() && schema.isEmpty()));
     parameters.ifPresent(schema -> check(schema, in.at("parameters"), true));
     return new Tool(
         name, in.string("description"), parameters.map(JsonNode::toString).orElse(NO_ARGUMENTS));
@@ -121,7 +122,7 @@ final class Forms {
 
   private static void check(JsonNode schema, String path, boolean object) {
     try {
-      SchemaCompiler.check(schema, object);
+      SchemaCompiler.check(schema.toString(), object);
     } catch (SchemaException e) {
       throw refused(e, path);
     }
