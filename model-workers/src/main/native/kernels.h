@@ -24,24 +24,31 @@ constexpr int64_t kRowsAtOnce = 132;
 constexpr int64_t kScoreRows = 6;
 
 /**
+ * The bytes of a panel of weights: [inputs / 2, 32, 2], pairs of inputs side by side, of bfloat16 or of
+ * 8-bit integers. Behind the integers there are 32 floats, what one of each column is worth.
+ */
+static constexpr int64_t panel_bytes(int64_t inputs, bool int8) {
+  return int8 ? inputs * kPanel + kPanel * int64_t{sizeof(float)} : inputs * kPanel * int64_t{sizeof(bf16)};
+}
+
+/**
  * y = f(x) * weights, f: nothing or RMS normalisation. Where the CPU multiplies bfloat16, f(x) is rounded
- * to it.
- *
- * Weights are panels of 32 columns, [panels, inputs / 2, 32, 2]: pairs of inputs side by side. With
- * swiglu a panel holds 16 gates and the 16 values that they open.
+ * to it. With swiglu a panel holds 16 gates and the 16 values that they open.
  */
 struct LinearCall {
   const float* x;        // [rows, inputs]
   const float* norm;     // [inputs]; null: no normalisation
-  const bf16* weights;   // [ceil(columns / 32), inputs / 2, 32, 2]
+  const void* weights;   // ceil(columns / 32) panels
   const float* residual; // [rows, columns], added to the product; null: nothing
   float* y;              // [rows, swiglu ? columns / 2 : columns]
   void* activations;     // working memory, kRowsAtOnce * inputs floats, aligned
+  bf16* widened;         // with int8 and several rows: working memory, for each thread 32 * inputs
   int64_t rows;
   int64_t inputs;        // a multiple of 16
   int64_t columns;       // with swiglu a multiple of 32
   float epsilon;
   bool swiglu;
+  bool int8;             // what the weights are
 };
 
 /**
@@ -77,6 +84,9 @@ struct Kernels {
   const char* name;
   void (*linear)(const LinearCall&, ThreadPool&);
   void (*attention)(const AttentionCall&, ThreadPool&);
+
+  /** Multiplications and additions a second of the products' instructions, with all in registers. */
+  double (*peak)(ThreadPool&);
 };
 
 /** In this order the Java side numbers them. */

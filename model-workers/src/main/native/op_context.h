@@ -54,11 +54,14 @@ class Tensor {
   float* floats() const { return data<float>(TF_FLOAT); }
   int32_t* ints() const { return data<int32_t>(TF_INT32); }
   bf16* narrow() const { return data<bf16>(TF_BFLOAT16); }
+  char* bytes() const { return data<char>(TF_UINT8); }
+
+  bool is(TF_DataType type) const { return TF_TensorType(tensor_.get()) == type; }
 
  private:
   template <class T>
   T* data(TF_DataType type) const {
-    require(TF_TensorType(tensor_.get()) == type, "an input has the wrong type");
+    require(is(type), "an input has the wrong type");
     return static_cast<T*>(TF_TensorData(tensor_.get()));
   }
 

@@ -8,6 +8,7 @@
 #include "huge_pages.h"
 #include "kernels.h"
 #include "lookup.h"
+#include "memory_rate.h"
 #include "op_context.h"
 #include "thread_pool.h"
 
@@ -99,6 +100,32 @@ struct Rotation {
   }
 };
 
+/**
+ * Panels of weights, in a variable: [panels, inputs / 2, 32, 2] of bfloat16, or [panels, bytes of a panel],
+ * where they are 8-bit integers. TensorFlow for Java has no signed bytes.
+ */
+struct Panels {
+  explicit Panels(const Tensor& tensor) : int8(tensor.is(TF_UINT8)), count(tensor.dim(0)) {
+    if (int8) {
+      require(tensor.rank() == 2, "weights are not panels");
+      data = tensor.bytes();
+      inputs = (tensor.dim(1) - panel_bytes(0, true)) / kPanel;
+    } else {
+      require(tensor.rank() == 4 && tensor.dim(2) == kPanel && tensor.dim(3) == 2, "weights are not panels");
+      data = tensor.narrow();
+      inputs = tensor.dim(1) * 2;
+    }
+    bytes = count * panel_bytes(inputs, int8);
+    require(inputs >= 1 && (!int8 || bytes == tensor.size()), "a panel's size is not that of its weights");
+  }
+
+  const bool int8;
+  const int64_t count;
+  int64_t inputs;
+  int64_t bytes;
+  const void* data;
+};
+
 /** y = normalised(x) * weights, then + residual or SwiGLU. */
 struct Linear {
   static constexpr const char* kName = "ParleyLinear";
@@ -122,18 +149,20 @@ struct Linear {
     const Tensor x = context.input(0), weights = context.variable(1);
     const Execution execution(context.input(2 + norms + residuals));
     require(x.rank() == 2, "x is not a matrix");
+    const Panels panels(weights);
     LinearCall call = {};
     call.x = x.floats();
-    call.weights = weights.narrow();
+    call.weights = panels.data;
+    call.int8 = panels.int8;
     call.rows = x.dim(0);
     call.inputs = x.dim(1);
     call.columns = columns;
     call.epsilon = epsilon;
     call.swiglu = swiglu;
     require_no(problem(call));
-    const int64_t panels = (columns + kPanel - 1) / kPanel;
-    require(weights.size() == panels * kPanel * call.inputs, "weights and x do not fit each other");
-    pages.ask(call.weights, weights.size() * sizeof(bf16));
+    require(panels.inputs == call.inputs && panels.count == (columns + kPanel - 1) / kPanel,
+            "weights and x do not fit each other");
+    pages.ask(call.weights, panels.bytes);
     const int64_t width = swiglu ? columns / 2 : columns;
 
     // held until the end of the call
@@ -150,7 +179,11 @@ struct Linear {
     const Tensor y = context.output({call.rows, width});
     call.y = y.floats();
     const int64_t held = call.rows < kRowsAtOnce ? call.rows : kRowsAtOnce;
-    call.activations = working_memory(held * call.inputs * sizeof(float));
+    const int64_t activations = held * call.inputs * sizeof(float);
+    const int64_t widened = call.int8 && call.rows > 1 ? execution.threads->threads() * panel_bytes(call.inputs, false) : 0;
+    char* const memory = static_cast<char*>(working_memory(activations + widened));
+    call.activations = memory;
+    call.widened = reinterpret_cast<bf16*>(memory + activations);
     execution.kernels->linear(call, *execution.threads);
   }
 
@@ -228,6 +261,22 @@ struct Attention {
   const int kv_heads;
   const int block;
   const HugePages pages;
+};
+
+/** What the machine can do: bytes a second from memory, then multiplications and additions a second. */
+struct Limits {
+  static constexpr const char* kName = "ParleyLimits";
+  static constexpr const char* kInputs[] = {"execution: int32"};
+  static constexpr const char* kAttributes[] = {nullptr};
+
+  explicit Limits(const Attributes&) {}
+
+  void compute(const OpContext& context) const {
+    const Execution execution(context.input(0));
+    const Tensor y = context.output({2});
+    y.floats()[0] = static_cast<float>(memory_rate(*execution.threads));
+    y.floats()[1] = static_cast<float>(execution.kernels->peak(*execution.threads));
+  }
 };
 
 // --------------------------------------------------------------------------- the border to TensorFlow
@@ -318,6 +367,7 @@ void add() {
   add<Rotation>();
   add<Linear>();
   add<Attention>();
+  add<Limits>();
   return true;
 }();
 

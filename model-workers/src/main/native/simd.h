@@ -33,6 +33,7 @@ INLINE void fetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
 // ------------------------------------------------------------------------------------------ AVX-512
 
 constexpr int kTileRows = 12;       // rows of a register block of a product
+constexpr int kWidenedAnew = 2;     // tiles up to which that is cheaper than keeping widened weights
 constexpr int kAttentionRows = 6;   // and of attention
 
 struct F32 { __m512 v; };
@@ -74,6 +75,14 @@ INLINE F32 dot(F32 c, Pairs w, const bf16* factors) {
   memcpy(&pair, factors, sizeof pair);
   return {_mm512_dpbf16_ps(c.v, (__m512bh)w.v, (__m512bh)_mm512_set1_epi32(pair))};
 }
+
+/** 16 pairs of integers, which bfloat16 has exactly. */
+INLINE Pairs load_pairs(const int8_t* p) {
+  const __m128i* bytes = reinterpret_cast<const __m128i*>(p);
+  const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(bytes)));
+  const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(bytes + 1)));
+  return {(__m512i)_mm512_cvtne2ps_pbh(high, low)};
+}
 INLINE void store_factors(bf16* p, F32 a) {
   const __m256bh narrow = _mm512_cvtneps_pbh(a.v);
   memcpy(p, &narrow, sizeof narrow);
@@ -86,12 +95,26 @@ INLINE F32 dot(F32 c, Pairs w, const float* factors) {
   c.v = _mm512_fmadd_ps(low, _mm512_set1_ps(factors[0]), c.v);
   return {_mm512_fmadd_ps(high, _mm512_set1_ps(factors[1]), c.v)};
 }
+
+/** 16 pairs of integers, which bfloat16 has exactly. */
+INLINE Pairs load_pairs(const int8_t* p) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  // a pair of bytes to the upper halves of a pair of 16-bit lanes, from there to floats
+  const __m512i pairs = _mm512_cvtepu16_epi32(bytes);
+  const __m512i low = _mm512_srai_epi32(_mm512_slli_epi32(pairs, 24), 24);
+  const __m512i high = _mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 24);
+  const __m512i first = _mm512_srli_epi32(_mm512_castps_si512(_mm512_cvtepi32_ps(low)), 16);
+  return {_mm512_or_si512(first, _mm512_castps_si512(_mm512_cvtepi32_ps(high)))};
+}
 #endif
+
+INLINE void store_pairs(bf16* p, Pairs a) { _mm512_storeu_si512(p, a.v); }
 
 #elif defined(__AVX2__) && defined(__FMA__)
 // --------------------------------------------------------------------------------------------- AVX2
 
 constexpr int kTileRows = 3;
+constexpr int kWidenedAnew = 2;
 constexpr int kAttentionRows = 3;
 
 struct F32 { __m256 a, b; };
@@ -144,12 +167,30 @@ INLINE F32 dot(F32 c, Pairs w, const float* factors) {
   c = fma(F32{low_half(w.a), low_half(w.b)}, splat(factors[0]), c);
   return fma(F32{high_half(w.a), high_half(w.b)}, splat(factors[1]), c);
 }
+INLINE __m256i widen_pairs(__m128i bytes) {
+  const __m256i pairs = _mm256_cvtepu16_epi32(bytes);
+  const __m256i low = _mm256_srai_epi32(_mm256_slli_epi32(pairs, 24), 24);
+  const __m256i high = _mm256_srai_epi32(_mm256_slli_epi32(pairs, 16), 24);
+  const __m256i first = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(low)), 16);
+  return _mm256_or_si256(first, _mm256_castps_si256(_mm256_cvtepi32_ps(high)));
+}
+
+/** 16 pairs of integers, which bfloat16 has exactly. */
+INLINE Pairs load_pairs(const int8_t* p) {
+  return {widen_pairs(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          widen_pairs(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16)))};
+}
+INLINE void store_pairs(bf16* p, Pairs x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 16), x.b);
+}
 #undef BOTH
 
 #else
 // ------------------------------------------------------------- any CPU: four vectors of the compiler
 
 constexpr int kTileRows = 2;
+constexpr int kWidenedAnew = 1;
 constexpr int kAttentionRows = 2;
 
 typedef float Four __attribute__((vector_size(16)));
@@ -201,6 +242,22 @@ INLINE F32 where_at_least(F32 x, float limit, F32 y) EACH(x.v[i] >= limit ? y.v[
 INLINE F32 dot(F32 c, Pairs w, const float* factors)
     EACH(c.v[i] + (Four)(w.v[i] << 16) * factors[0] + (Four)(w.v[i] & 0xffff0000u) * factors[1])
 #undef EACH
+
+/** 16 pairs of integers, which bfloat16 has exactly. */
+INLINE Pairs load_pairs(const int8_t* p) {
+  typedef uint16_t FourPairs __attribute__((vector_size(8)));
+  Pairs r;
+  for (int i = 0; i < 4; i++) {
+    FourPairs bytes;
+    memcpy(&bytes, p + 8 * i, sizeof bytes);
+    const FourBits pairs = __builtin_convertvector(bytes, FourBits);
+    const Four low = __builtin_convertvector((FourInts)(pairs << 24) >> 24, Four);
+    const Four high = __builtin_convertvector((FourInts)(pairs << 16) >> 24, Four);
+    r.v[i] = ((FourBits)low >> 16) | (FourBits)high;
+  }
+  return r;
+}
+INLINE void store_pairs(bf16* p, Pairs x) { memcpy(p, &x, sizeof x); }
 #endif
 
 // ------------------------------------------------------------------------------------- made of these

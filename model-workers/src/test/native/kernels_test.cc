@@ -76,9 +76,9 @@ std::string text(const char* what, std::initializer_list<int64_t> numbers) {
 // -------------------------------------------------------------------------------------------- linear
 
 struct Product {
-  Product(Random& random, int64_t rows, int64_t inputs, int64_t columns, bool swiglu, bool norm,
-          bool add)
-      : rows(rows), inputs(inputs), columns(columns), swiglu(swiglu) {
+  Product(Random& random, bool int8, int64_t rows, int64_t inputs, int64_t columns, bool swiglu,
+          bool norm, bool add)
+      : rows(rows), inputs(inputs), columns(columns), int8(int8), swiglu(swiglu) {
     panels = (columns + kPanel - 1) / kPanel;
     x = gaussian(random, rows * inputs, 1.5f);
     if (norm) {
@@ -88,16 +88,38 @@ struct Product {
       residual = gaussian(random, rows * width(), 1);
     }
     const Array<float> values = gaussian(random, panels * kPanel * inputs, 0.1f);
-    weights = array<bf16>(panels * kPanel * inputs);
-    for (int64_t i = 0; i < panels * kPanel * inputs; i++) {
-      weights[i] = narrow(values[i]);
+    weights = array<char>(panels * panel_bytes(inputs, int8));
+    for (int64_t panel = 0; panel < panels; panel++) {
+      char* const out = weights.get() + panel * panel_bytes(inputs, int8);
+      for (int64_t i = 0; i < kPanel * inputs; i++) {
+        const float value = values[panel * kPanel * inputs + i];
+        if (int8) {
+          out[i] = static_cast<char>(std::lround(std::max(-127.f, std::min(127.f, value * 400))));
+        } else {
+          const bf16 narrowed = narrow(value);
+          std::memcpy(out + i * 2, &narrowed, sizeof narrowed);
+        }
+      }
+      if (int8) {
+        const Array<float> worth = gaussian(random, kPanel, 1 / 400.f);
+        std::memcpy(out + kPanel * inputs, worth.get(), kPanel * sizeof(float));
+      }
     }
   }
 
   int64_t width() const { return swiglu ? columns / 2 : columns; }
 
   double weight(int64_t k, int64_t n) const {
-    return widen(weights[((n / kPanel * (inputs / 2) + k / 2) * kPanel + n % kPanel) * 2 + k % 2]);
+    const char* panel = weights.get() + n / kPanel * panel_bytes(inputs, int8);
+    const int64_t at = (k / 2 * kPanel + n % kPanel) * 2 + k % 2;
+    if (int8) {
+      float worth;
+      std::memcpy(&worth, panel + kPanel * inputs + n % kPanel * 4, sizeof worth);
+      return double{worth} * static_cast<signed char>(panel[at]);
+    }
+    bf16 value;
+    std::memcpy(&value, panel + at * 2, sizeof value);
+    return widen(value);
   }
 
   /** Rows [from, from + count) in a call of their own. */
@@ -105,17 +127,20 @@ struct Product {
     LinearCall call = {};
     const int64_t held = count < kRowsAtOnce ? count : kRowsAtOnce;
     const Array<float> activations = array<float>(held * inputs);
+    const Array<bf16> widened = array<bf16>(int8 && count > 1 ? pool.threads() * kPanel * inputs : 0);
     call.x = x.get() + from * inputs;
     call.norm = norms.get();
     call.weights = weights.get();
     call.residual = residual ? residual.get() + from * width() : nullptr;
     call.y = y + from * width();
     call.activations = activations.get();
+    call.widened = widened.get();
     call.rows = count;
     call.inputs = inputs;
     call.columns = columns;
     call.epsilon = 1e-5f;
     call.swiglu = swiglu;
+    call.int8 = int8;
     expect(problem(call) == nullptr, "a sound product is allowed");
     kernels.linear(call, pool);
   }
@@ -145,12 +170,12 @@ struct Product {
   }
 
   int64_t rows, inputs, columns, panels;
-  bool swiglu;
+  bool int8, swiglu;
   Array<float> x, norms, residual;
-  Array<bf16> weights;
+  Array<char> weights;
 };
 
-void test_linear(const Kernels& kernels, Random& random) {
+void test_linear(const Kernels& kernels, bool int8, Random& random) {
   ThreadPool one(1), three(3);
   // every height of a register block, widths that do not divide among the threads, several chunks
   const int64_t shapes[][3] = {{1, 16, 32},   {1, 48, 160}, {2, 64, 37}, {7, 32, 64},
@@ -159,8 +184,8 @@ void test_linear(const Kernels& kernels, Random& random) {
   for (const auto& shape : shapes) {
     for (int kind = 0; kind < 4; kind++) {
       const bool swiglu = kind == 3 && shape[2] % kPanel == 0;
-      const Product product(random, shape[0], shape[1], shape[2], swiglu, kind > 0, kind == 2);
-      const std::string name = text(kernels.name, {shape[0], shape[1], shape[2], kind});
+      const Product product(random, int8, shape[0], shape[1], shape[2], swiglu, kind > 0, kind == 2);
+      const std::string name = text(kernels.name, {int8, shape[0], shape[1], shape[2], kind});
       const int64_t size = product.rows * product.width();
       const Array<float> together = array<float>(size), pieces = array<float>(size);
       product.run(kernels, three, 0, product.rows, together.get());
@@ -521,7 +546,8 @@ int main() {
   for (int variant = 0; variant < kVariants; variant++) {
     if (const Kernels* found = kernels(variant)) {
       Random random(7);
-      test_linear(*found, random);
+      test_linear(*found, false, random);
+      test_linear(*found, true, random);
       test_attention(*found, random);
       test_later_infinity(*found, random);
       std::printf("%s ", found->name);

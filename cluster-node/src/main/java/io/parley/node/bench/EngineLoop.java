@@ -44,16 +44,13 @@ public final class EngineLoop {
   }
 
   /**
-   * Decodes {@code steps} tokens in each of {@code batch} sequences, behind a prompt of {@code
-   * context} tokens.
+   * Decodes {@code steps} tokens in each of {@code batch} sequences, behind {@code context} others.
+   * What lies in their KV memory is whatever is there: the work is the same.
    *
    * @throws IllegalArgumentException when the engine's KV memory or context is too small for it
    */
   public Speed decode(int batch, int context, int steps) {
     int[][] tables = tables(batch, context + steps);
-    for (int sequence = 0; sequence < batch; sequence++) {
-      prefillOne(tables[sequence], context);
-    }
     int[] tokens = new int[batch];
     Arrays.fill(tokens, 1);
     return measure(batch, steps, step -> decodeOne(tokens, context + step, tables));

@@ -3,9 +3,11 @@ package io.parley.node.cli;
 import com.typesafe.config.Config;
 import io.parley.node.StartupException;
 import io.parley.node.bench.EngineLoop;
-import io.parley.workers.engine.Engine;
+import io.parley.node.bench.ProcessMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
+import io.parley.workers.engine.tensorflow.MachineLimits;
+import io.parley.workers.engine.tensorflow.StepCost;
 import io.parley.workers.engine.tensorflow.TensorFlowEngine;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
@@ -13,6 +15,7 @@ import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -41,9 +44,10 @@ final class EngineBenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--context",
+      split = ",",
       defaultValue = "128",
       description = "Tokens before the first decoded one (default: ${DEFAULT-VALUE}).")
-  private int context;
+  private List<Integer> contexts;
 
   @Option(
       names = "--steps",
@@ -58,7 +62,16 @@ final class EngineBenchCommand implements Callable<Integer> {
       description = "Prompt lengths to measure prefill with (default: ${DEFAULT-VALUE}).")
   private List<Integer> prefills;
 
+  @Option(
+      names = "--limits",
+      description =
+          "First measure how fast this machine reads memory and multiplies in registers (1 GiB), and"
+              + " print which share of both each line reaches.")
+  private boolean withLimits;
+
   @Mixin private ConfigOptions configuration;
+
+  private Optional<MachineLimits> limits = Optional.empty();
 
   @Override
   public Integer call() {
@@ -67,19 +80,24 @@ final class EngineBenchCommand implements Callable<Integer> {
       EngineSettings engineSettings = EngineSettings.from(config);
       StoredModel stored =
           ModelStore.in(engineSettings.cacheFolder()).obtain(model, ProgressListener.NONE);
-      try (Engine engine =
+      try (TensorFlowEngine engine =
           TensorFlowEngine.load(
-              stored.file(), stored.manifest().sha256(), engineSettings, ImportListener.NONE)) {
+              stored.file(),
+              stored.manifest().sha256(),
+              stored.manifest().weights(),
+              engineSettings,
+              ImportListener.NONE)) {
         System.out.println(stored.manifest().id() + ", " + engine.spec().variant());
-        EngineLoop loop = new EngineLoop(engine);
-        for (int batch : batches) {
-          print(
-              "decode   batch %4d, context %5d".formatted(batch, context),
-              loop.decode(batch, context, steps));
+        ProcessMemory memory = ProcessMemory.now();
+        System.out.printf(
+            Locale.ROOT,
+            "loaded: %.0f MB resident, %.0f MB at the most while loading%n",
+            memory.residentBytes() / 1e6,
+            memory.peakBytes() / 1e6);
+        if (withLimits) {
+          limits = Optional.of(measureLimits(engine));
         }
-        for (int tokens : prefills) {
-          print("prefill  %4d tokens".formatted(tokens), loop.prefill(tokens, PREFILLS));
-        }
+        run(engine);
       }
       return 0;
     } catch (ModelStoreException | IllegalArgumentException e) {
@@ -87,12 +105,61 @@ final class EngineBenchCommand implements Callable<Integer> {
     }
   }
 
-  private static void print(String what, EngineLoop.Speed speed) {
+  private static MachineLimits measureLimits(TensorFlowEngine engine) {
+    MachineLimits limits =
+        engine
+            .measureMachine()
+            .orElseThrow(() -> new StartupException("--limits needs Parley's kernels"));
     System.out.printf(
         Locale.ROOT,
-        "%-29s  %9.1f tokens/s, median step %8.2f ms%n",
+        "the machine: reads %.1f GB/s, %.0f billion multiplications and additions a second%n",
+        limits.bytesPerSecond() / 1e9,
+        limits.operationsPerSecond() / 1e9);
+    return limits;
+  }
+
+  private void run(TensorFlowEngine engine) {
+    EngineLoop loop = new EngineLoop(engine);
+    StepCost cost = engine.cost();
+    for (int context : contexts) {
+      for (int batch : batches) {
+        int middle = context + steps / 2;
+        print(
+            "decode   batch %4d, context %5d".formatted(batch, context),
+            loop.decode(batch, context, steps),
+            cost.decodeBytes(batch, middle),
+            cost.decodeOperations(batch, middle));
+      }
+    }
+    for (int tokens : prefills) {
+      int chunk = engine.spec().maxBatchTokens();
+      print(
+          "prefill  %4d tokens".formatted(tokens),
+          loop.prefill(tokens, PREFILLS),
+          cost.prefillBytes((tokens + chunk - 1) / chunk),
+          cost.prefillOperations(tokens));
+    }
+  }
+
+  private void print(String what, EngineLoop.Speed speed, long bytes, long operations) {
+    double seconds = speed.medianStepMillis() / 1e3;
+    String shares =
+        limits
+            .map(
+                most ->
+                    String.format(
+                        Locale.ROOT,
+                        ", %3.0f %% of the memory's and %3.0f %% of the registers' limit",
+                        100.0 * bytes / seconds / most.bytesPerSecond(),
+                        100.0 * operations / seconds / most.operationsPerSecond()))
+            .orElse("");
+    System.out.printf(
+        Locale.ROOT,
+        "%-32s  %9.1f tokens/s, median step %8.2f ms, %5.0f MB resident%s%n",
         what,
         speed.tokensPerSecond(),
-        speed.medianStepMillis());
+        speed.medianStepMillis(),
+        ProcessMemory.now().residentBytes() / 1e6,
+        shares);
   }
 }

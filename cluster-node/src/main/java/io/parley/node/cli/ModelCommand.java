@@ -6,6 +6,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.model.ModelDescription;
 import io.parley.workers.model.ModelManifest;
+import io.parley.workers.model.ModelRequest;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
 import io.parley.workers.model.ProgressListener;
@@ -15,6 +16,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code parley model}. */
@@ -22,11 +24,14 @@ import picocli.CommandLine.Parameters;
     name = "model",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    description = "Keeps the models of this machine.",
+    description = "Keeps the models of this machine, and of a running node.",
     subcommands = {
       ModelCommand.ListModels.class,
       ModelCommand.Pull.class,
-      ModelCommand.Inspect.class
+      ModelCommand.Inspect.class,
+      LiveModelCommands.Load.class,
+      LiveModelCommands.Unload.class,
+      LiveModelCommands.Ps.class
     })
 final class ModelCommand implements Runnable {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
@@ -86,14 +91,22 @@ final class ModelCommand implements Runnable {
         })
     private String model;
 
+    @Option(
+        names = "--weights",
+        description =
+            "How the node holds them: bf16 (default), or int8, which takes half the memory. The same"
+                + " as #weights=… behind MODEL.")
+    private String weights;
+
     @Override
     public Integer call() {
+      String spec = weights == null ? model : ModelRequest.withOption(model, "weights", weights);
       try (Console console = Console.standardError()) {
         StartupReporter.Step step = console.begin("model");
         StoredModel stored =
             store(configuration)
                 .pull(
-                    model,
+                    spec,
                     new ProgressListener() {
                       @Override
                       public void step(String what) {
@@ -141,6 +154,7 @@ final class ModelCommand implements Runnable {
       row("title", what.title());
       row("source", manifest.source());
       row("sha256", manifest.sha256());
+      row("weights", manifest.weights().label());
       row("licence", what.licence());
       row("architecture", what.architecture());
       row("parameters", what.parameters());

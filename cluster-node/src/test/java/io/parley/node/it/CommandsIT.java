@@ -108,6 +108,14 @@ class CommandsIT {
         .contains(sha256)
         .containsPattern("architecture +llama")
         .containsPattern("context length +8192");
+
+    String source = model.file() + "#sha256=" + sha256;
+    Result int8 = model(cache, "pull", source, "--weights", "int8");
+    assertThat(int8.success().strip()).isEqualTo(id + "-int8");
+    assertThat(model(cache, "inspect", id + "-int8").success()).containsPattern("weights +int8");
+    Result twice = model(cache, "pull", source + "&weights=bf16", "--weights", "int8");
+    assertThat(twice.exit()).isNotZero();
+    assertThat(twice.err()).contains("once each");
   }
 
   private static Result model(Map<String, String> environment, String... arguments) {

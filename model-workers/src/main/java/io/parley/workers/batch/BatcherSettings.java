@@ -58,6 +58,16 @@ public record BatcherSettings(
         number(config, "forms"));
   }
 
+  /**
+   * The same with another number of slots.
+   *
+   * @throws IllegalArgumentException when it is not allowed
+   */
+  public BatcherSettings withSlots(int other) {
+    return new BatcherSettings(
+        other, maxBatchTokens, prefillChunk, prefixCache, waitingMax, promptThreads, forms);
+  }
+
   private static int number(Config config, String key) {
     try {
       return config.getInt(SECTION + key);

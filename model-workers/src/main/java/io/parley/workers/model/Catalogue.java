@@ -2,6 +2,7 @@ package io.parley.workers.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.parley.workers.engine.WeightType;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -30,6 +31,7 @@ public final class Catalogue {
                 name,
                 ModelSource.parse(entry.get("source").asText()),
                 Optional.of(entry.get("sha256").asText()),
+                WeightType.BF16,
                 Optional.of(entry.get("licence").asText())));
       }
       return new Catalogue(models);

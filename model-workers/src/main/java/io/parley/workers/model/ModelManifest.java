@@ -2,6 +2,7 @@ package io.parley.workers.model;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import io.parley.routing.protocol.ModelId;
+import io.parley.workers.engine.WeightType;
 
 /**
  * What the store knows of a model; {@code manifest.json} beside the model file.
@@ -9,6 +10,7 @@ import io.parley.routing.protocol.ModelId;
  * @param source where it came from, as {@link ModelSource#parse} reads it
  * @param sha256 of the model file
  * @param sizeBytes of the model file
+ * @param weights how matrices are held in memory; null, as in manifests of older versions: bf16
  * @param contextLength the most positions the model was trained for
  * @param licence SPDX id where known, else what the file says, else "unknown"
  * @param chatTemplate "from file", or "none" when the file has none
@@ -20,6 +22,7 @@ public record ModelManifest(
     String source,
     String sha256,
     long sizeBytes,
+    WeightType weights,
     String architecture,
     int contextLength,
     String licence,
@@ -27,13 +30,17 @@ public record ModelManifest(
     long createdEpochSeconds) {
   private static final int VERSION_CHARS = 12;
 
+  public ModelManifest {
+    weights = weights == null ? WeightType.BF16 : weights;
+  }
+
   @JsonIgnore
   public ModelId id() {
     return new ModelId(name, version);
   }
 
-  /** The version that a file has by itself: the beginning of its SHA-256. */
-  static String versionOf(String sha256) {
-    return sha256.substring(0, VERSION_CHARS);
+  /** The version that a file has by itself: the beginning of its SHA-256, and its weights. */
+  static String versionOf(String sha256, WeightType weights) {
+    return sha256.substring(0, VERSION_CHARS) + weights.suffix();
   }
 }

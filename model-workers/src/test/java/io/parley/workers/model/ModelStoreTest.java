@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.net.httpserver.HttpServer;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufWriter;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -100,6 +101,7 @@ class ModelStoreTest {
                 file.toString(),
                 sha256,
                 model.length,
+                WeightType.BF16,
                 "llama",
                 64,
                 "apache-2.0",
@@ -112,6 +114,57 @@ class ModelStoreTest {
     assertThat(store().inspect(manifest.id()).hiddenSize()).isEqualTo(8);
     assertThat(store().inspect(manifest.id()).tokenizer()).isEqualTo("gpt2/smollm");
     assertOnlyCompleteModels(1);
+  }
+
+  @Test
+  void keepsOneFileForBothKindsOfWeights() {
+    Path file = TinyModel.of("llama").write(folder.resolve("tiny.gguf"));
+    String source = file + "#sha256=" + sha256;
+    StoredModel bf16 = store().pull(source, ProgressListener.NONE);
+    StoredModel int8 = store().pull(source + "&weights=int8", ProgressListener.NONE);
+
+    assertThat(int8.manifest().weights()).isEqualTo(WeightType.INT8);
+    assertThat(int8.manifest().id().version()).isEqualTo(sha256.substring(0, 12) + "-int8");
+    assertThat(int8.file()).hasSameBinaryContentAs(bf16.file());
+    assertThat(store().pull(source + "&weights=int8", ProgressListener.NONE)).isEqualTo(int8);
+    // without a word of it: bf16, whichever was pulled last
+    assertThat(store().resolve("tiny")).isEqualTo(bf16);
+    assertThat(store().resolve("tiny#weights=int8")).isEqualTo(int8);
+    assertThat(store().resolve(int8.manifest().id().toString())).isEqualTo(int8);
+    assertThat(store().resolve(file + "#weights=int8").manifest().id())
+        .isEqualTo(int8.manifest().id());
+    assertOnlyCompleteModels(2);
+  }
+
+  @Test
+  void saysWhichOtherWeightsThereAre() {
+    Path file = TinyModel.of("llama").write(folder.resolve("tiny.gguf"));
+    String id =
+        store().pull(file + "#weights=int8", ProgressListener.NONE).manifest().id().toString();
+    assertThatThrownBy(() -> store().resolve("tiny"))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("not in the store, which has " + id);
+  }
+
+  @Test
+  void refusesOptionsThatItDoesNotKnow() {
+    for (String options :
+        List.of("weights=int4", "weights=int8&colour=red", "weights=int8&weights=bf16")) {
+      assertThatThrownBy(() -> store().resolve("tiny#" + options))
+          .isInstanceOf(ModelStoreException.class)
+          .hasMessageContaining("weights");
+    }
+  }
+
+  @Test
+  void readsManifestsThatSayNothingOfWeights() throws IOException {
+    Path file = TinyModel.of("llama").write(folder.resolve("tiny.gguf"));
+    StoredModel pulled = store().pull(file.toString(), ProgressListener.NONE);
+    Path manifest = pulled.file().resolveSibling("manifest.json");
+    String text = Files.readString(manifest);
+    assertThat(text).contains("\"weights\" : \"bf16\"");
+    Files.writeString(manifest, text.replaceFirst(" *\"weights\" : \"bf16\",\n", ""));
+    assertThat(store().resolve("tiny")).isEqualTo(pulled);
   }
 
   @Test

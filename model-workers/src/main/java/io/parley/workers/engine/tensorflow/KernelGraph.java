@@ -2,6 +2,7 @@ package io.parley.workers.engine.tensorflow;
 
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.WeightType;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,11 +39,11 @@ final class KernelGraph {
   private final Ops tf;
   private final GraphVariables variables;
 
-  private KernelGraph(Graph graph, LlamaConfig config) {
+  private KernelGraph(Graph graph, LlamaConfig config, LlamaWeights weights) {
     this.config = config;
     this.tf = Ops.create(graph);
     this.variables = new GraphVariables(tf);
-    for (LlamaWeights.Variable weight : LlamaWeights.packed(config).variables()) {
+    for (LlamaWeights.Variable weight : weights.variables()) {
       variables.declare(weight, weight.storedType());
     }
     Shape cache =
@@ -81,10 +82,10 @@ final class KernelGraph {
   }
 
   /** Adds all of it to an empty graph. The library must have been loaded. */
-  static BuiltGraph build(Graph graph, LlamaConfig config) {
-    KernelGraph llama = new KernelGraph(graph, config);
-    GraphVariables.Restore restore =
-        llama.variables.restore(LlamaWeights.packed(config).variables(), Map.of());
+  static BuiltGraph build(Graph graph, LlamaConfig config, WeightType type) {
+    LlamaWeights weights = LlamaWeights.packed(config, type);
+    KernelGraph llama = new KernelGraph(graph, config, weights);
+    GraphVariables.Restore restore = llama.variables.restore(weights.variables(), Map.of());
     return new BuiltGraph(List.of(llama.step(), llama.reset()), restore);
   }
 
@@ -140,16 +141,19 @@ final class KernelGraph {
                   .setAttr("heads", config.heads())
                   .setAttr("kv_heads", config.kvHeads())
                   .setAttr("block", BLOCK));
+      if (layer == config.layers() - 1) { // nothing reads the other rows any more
+        mixed = tf.gather(mixed, rows, tf.constant(0));
+        stream = tf.gather(stream, rows, tf.constant(0));
+      }
       stream = out.of(mixed, null, stream, execution);
       Operand<TFloat32> opened =
           gateUp.of(stream, norm(layer, "feed_forward_norm"), null, execution);
       stream = down.of(opened, null, stream, execution);
     }
-    Operand<TFloat32> wanted = tf.gather(stream, rows, tf.constant(0));
     String head = config.tiedHead() ? LlamaWeights.EMBEDDING : LlamaWeights.HEAD;
     Operand<TFloat32> logits =
         new Product(head, config.vocabularySize(), false)
-            .of(wanted, variables.handle(LlamaWeights.OUTPUT_NORM), null, execution);
+            .of(stream, variables.handle(LlamaWeights.OUTPUT_NORM), null, execution);
     return new GraphSignature(STEP, inputs, "logits", logits);
   }
 

@@ -11,10 +11,14 @@ import java.util.Map;
 /** A step of {@link KernelGraph}: one call, whatever the batch. */
 final class KernelPass implements ForwardPass {
   private final LoadedGraph graph;
+  private final Kernels variant;
+  private final int threads;
   private final NDArray execution; // lives as long as the graph
 
   KernelPass(LoadedGraph graph, Kernels variant, int threads) {
     this.graph = graph;
+    this.variant = variant;
+    this.threads = threads;
     this.execution = LoadedGraph.vector(graph.newManager(), KernelGraph.number(variant), threads);
   }
 
@@ -23,6 +27,10 @@ final class KernelPass implements ForwardPass {
     try (NDManager manager = graph.newManager()) {
       graph.call(KernelGraph.RESET, Map.of("blocks", manager.create(blocks)), manager);
     }
+  }
+
+  MachineLimits measureMachine() {
+    return MachineLimits.measure(variant, threads);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.parley.workers.engine.tensorflow;
 
 import io.parley.workers.engine.UnsupportedModelException;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.gguf.TensorInfo;
 import java.nio.ByteBuffer;
@@ -12,13 +13,15 @@ import java.util.Set;
 import org.tensorflow.ndarray.Shape;
 import org.tensorflow.types.TBfloat16;
 import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TUint8;
 import org.tensorflow.types.family.TType;
 
 /**
  * The variables of the graph and how each is made of the file's tensors.
  *
- * <p>Matrices are stored as bfloat16, the precision of the reference. Products that read the same
- * input are joined into one matrix, side by side.
+ * <p>Matrices are stored as bfloat16, the precision of the reference. Those of the layers may be
+ * 8-bit integers; embedding and head may not, whose rounding harms most for what it saves. Products
+ * that read the same input are joined into one matrix, side by side.
  *
  * <p>Llama GGUF files have the query and key rows of each head in the order of adjacent pairs (RoPE
  * turns values 2i and 2i+1). Parley's operations take them so. For TensorFlow's they are reordered
@@ -31,6 +34,7 @@ final class LlamaWeights {
   static final String HEAD = "head";
 
   private static final int ROWS_AT_ONCE = 64;
+  private static final int INT8_MAX = 127;
 
   /** How a variable lies in memory. */
   private enum Form {
@@ -40,7 +44,9 @@ final class LlamaWeights {
     /** [in, out]: for TensorFlow's products, several times faster than with a transposed matrix. */
     TRANSPOSED,
     /** {@link Panels}: for Parley's products. */
-    PANELS
+    PANELS,
+    /** {@link Panels} of 8-bit integers, as bytes. */
+    INT8_PANELS
   }
 
   /** Which columns of a variable the rows of a tensor become. */
@@ -69,7 +75,19 @@ final class LlamaWeights {
     }
 
     Class<? extends TType> storedType() {
-      return isVector() ? TFloat32.class : TBfloat16.class;
+      return switch (form) {
+        case VECTOR -> TFloat32.class;
+        case ROWS, TRANSPOSED, PANELS -> TBfloat16.class;
+        case INT8_PANELS -> TUint8.class; // TensorFlow for Java has no signed bytes
+      };
+    }
+
+    long bytes() {
+      return switch (form) {
+        case VECTOR -> shape().size() * Float.BYTES;
+        case ROWS, TRANSPOSED, PANELS -> shape().size() * Short.BYTES;
+        case INT8_PANELS -> shape().size();
+      };
     }
 
     Shape shape() {
@@ -78,17 +96,20 @@ final class LlamaWeights {
         case ROWS -> Shape.of(columns, inputs);
         case TRANSPOSED -> Shape.of(inputs, columns);
         case PANELS -> Panels.shape(inputs, columns);
+        case INT8_PANELS -> Panels.int8Shape(inputs, columns);
       };
     }
   }
 
   private final LlamaConfig config;
   private final boolean packed;
+  private final Form matrices;
   private final List<Variable> variables = new ArrayList<>();
 
-  private LlamaWeights(LlamaConfig config, boolean packed) {
+  private LlamaWeights(LlamaConfig config, Form matrices) {
     this.config = config;
-    this.packed = packed;
+    this.packed = matrices != Form.TRANSPOSED;
+    this.matrices = matrices;
     int vocabulary = config.vocabularySize();
     Part embedding = keep("token_embd.weight", vocabulary);
     Form embeddingForm = packed ? Form.PANELS : Form.ROWS;
@@ -99,18 +120,22 @@ final class LlamaWeights {
     }
     vector(OUTPUT_NORM, config.layers() + 1, "output_norm.weight");
     if (!config.tiedHead()) {
-      matrix(HEAD, config.layers() + 1, config.hidden(), keep("output.weight", vocabulary));
+      Part head = keep("output.weight", vocabulary);
+      Form form = packed ? Form.PANELS : Form.TRANSPOSED;
+      variables.add(
+          new Variable(
+              HEAD, config.layers() + 1, form, config.hidden(), vocabulary, List.of(head)));
     }
   }
 
   /** For the graph of TensorFlow's operations. */
   static LlamaWeights transposed(LlamaConfig config) {
-    return new LlamaWeights(config, false);
+    return new LlamaWeights(config, Form.TRANSPOSED);
   }
 
   /** For the graph of Parley's operations. */
-  static LlamaWeights packed(LlamaConfig config) {
-    return new LlamaWeights(config, true);
+  static LlamaWeights packed(LlamaConfig config, WeightType type) {
+    return new LlamaWeights(config, type == WeightType.INT8 ? Form.INT8_PANELS : Form.PANELS);
   }
 
   private void addLayer(int layer) {
@@ -166,8 +191,7 @@ final class LlamaWeights {
     for (Part part : parts) {
       columns += part.rows();
     }
-    Form form = packed ? Form.PANELS : Form.TRANSPOSED;
-    variables.add(new Variable(name, group, form, inputs, columns, List.of(parts)));
+    variables.add(new Variable(name, group, matrices, inputs, columns, List.of(parts)));
   }
 
   List<Variable> variables() {
@@ -207,15 +231,15 @@ final class LlamaWeights {
     }
   }
 
-  /** The variable's values in its form: bfloat16 of a matrix, 32-bit floats of a vector. */
+  /** The variable's values in its form. */
   ByteBuffer load(GgufFile file, Variable variable) {
     if (variable.isVector()) {
       float[] values = file.read(variable.parts().get(0).tensor());
-      ByteBuffer bytes = allocate((long) values.length * Float.BYTES);
+      ByteBuffer bytes = allocate(variable.bytes());
       bytes.asFloatBuffer().put(values);
       return bytes;
     }
-    ByteBuffer bytes = allocate(variable.shape().size() * Short.BYTES);
+    ByteBuffer bytes = allocate(variable.bytes());
     int column = 0;
     for (Part part : variable.parts()) {
       copy(file, variable, part, column, bytes);
@@ -238,6 +262,10 @@ final class LlamaWeights {
       for (int i = 0; i < count; i++) {
         columns[i] = column(row + i, firstColumn, part.order());
       }
+      if (variable.form() == Form.INT8_PANELS) {
+        quantise(values, inputs, columns, target);
+        continue;
+      }
       // input by input, so that neighbouring columns are written together
       for (int input = 0; input < inputs; input++) {
         for (int i = 0; i < count; i++) {
@@ -249,12 +277,29 @@ final class LlamaWeights {
     }
   }
 
+  /** Each column in steps of its own, of which the largest value takes 127. */
+  private static void quantise(float[] values, int inputs, int[] columns, ByteBuffer target) {
+    for (int i = 0; i < columns.length; i++) {
+      float largest = 0;
+      for (int input = 0; input < inputs; input++) {
+        largest = Math.max(largest, Math.abs(values[i * inputs + input]));
+      }
+      float step = largest / INT8_MAX;
+      target.putFloat(Panels.stepIndex(columns[i], inputs), step);
+      for (int input = 0; step > 0 && input < inputs; input++) {
+        int steps = Math.round(values[i * inputs + input] / step);
+        target.put(Panels.int8Index(columns[i], input, inputs), (byte) steps);
+      }
+    }
+  }
+
   private static int index(Variable variable, int column, int input) {
     return switch (variable.form()) {
       case VECTOR -> input;
       case ROWS -> column * variable.inputs() + input;
       case TRANSPOSED -> input * variable.columns() + column;
       case PANELS -> Panels.index(column, input, variable.inputs());
+      case INT8_PANELS -> Panels.int8Index(column, input, variable.inputs());
     };
   }
 

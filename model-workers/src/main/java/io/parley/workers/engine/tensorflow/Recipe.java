@@ -1,6 +1,7 @@
 package io.parley.workers.engine.tensorflow;
 
 import io.parley.workers.engine.Arithmetic;
+import io.parley.workers.engine.WeightType;
 
 /** How a model file becomes a graph and its weights. */
 enum Recipe {
@@ -9,7 +10,9 @@ enum Recipe {
   /** TensorFlow's own operations, products of bfloat16. */
   GRAPH_BF16("1-bf16"),
   /** Parley's operations. */
-  KERNELS("1-kernels");
+  KERNELS("4-kernels"),
+  /** Parley's operations, weights of 8-bit integers. */
+  KERNELS_INT8("4-kernels-int8");
 
   private final String label;
 
@@ -23,6 +26,10 @@ enum Recipe {
    */
   String label() {
     return label;
+  }
+
+  static Recipe ofKernels(WeightType weights) {
+    return weights == WeightType.INT8 ? KERNELS_INT8 : KERNELS;
   }
 
   static Recipe ofGraph(Arithmetic arithmetic) {

@@ -2,6 +2,7 @@ package io.parley.workers.engine.tensorflow;
 
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.ImportListener;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufFile;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -61,12 +62,8 @@ final class SavedModelImporter {
         folder,
         SavedModelImporter::isWhole,
         target -> {
-          LlamaWeights weights =
-              recipe == Recipe.KERNELS
-                  ? LlamaWeights.packed(config)
-                  : LlamaWeights.transposed(config);
           writeGraph(config, recipe, target);
-          writeWeights(file, weights, target, listener);
+          writeWeights(file, weights(config, recipe), target, listener);
           writeManifest(target);
         });
   }
@@ -75,7 +72,16 @@ final class SavedModelImporter {
     return switch (recipe) {
       case GRAPH_F32 -> LlamaGraph.build(graph, config, Arithmetic.F32);
       case GRAPH_BF16 -> LlamaGraph.build(graph, config, Arithmetic.BF16);
-      case KERNELS -> KernelGraph.build(graph, config);
+      case KERNELS -> KernelGraph.build(graph, config, WeightType.BF16);
+      case KERNELS_INT8 -> KernelGraph.build(graph, config, WeightType.INT8);
+    };
+  }
+
+  private static LlamaWeights weights(LlamaConfig config, Recipe recipe) {
+    return switch (recipe) {
+      case GRAPH_F32, GRAPH_BF16 -> LlamaWeights.transposed(config);
+      case KERNELS -> LlamaWeights.packed(config, WeightType.BF16);
+      case KERNELS_INT8 -> LlamaWeights.packed(config, WeightType.INT8);
     };
   }
 

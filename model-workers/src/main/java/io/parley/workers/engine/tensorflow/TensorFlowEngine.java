@@ -3,11 +3,14 @@ package io.parley.workers.engine.tensorflow;
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineException;
+import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.engine.UnsupportedModelException;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufFile;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
@@ -27,15 +30,19 @@ import org.tensorflow.proto.RewriterConfig;
 public final class TensorFlowEngine implements Engine {
   private static final Logger LOG = LoggerFactory.getLogger(TensorFlowEngine.class);
 
+  private static volatile boolean runtimeStarted;
+
   private final EngineSpec spec;
   private final LoadedGraph graph;
   private final ForwardPass pass;
+  private final StepCost cost;
   private final Logits logits;
 
-  private TensorFlowEngine(EngineSpec spec, LoadedGraph graph, ForwardPass pass) {
+  private TensorFlowEngine(EngineSpec spec, LoadedGraph graph, ForwardPass pass, StepCost cost) {
     this.spec = spec;
     this.graph = graph;
     this.pass = pass;
+    this.cost = cost;
     this.logits = new Logits(spec.vocabularySize());
   }
 
@@ -45,13 +52,17 @@ public final class TensorFlowEngine implements Engine {
    * @param gguf a checked file
    * @param sha256 the file's checksum, lower-case hexadecimal; names the import
    * @throws io.parley.workers.gguf.GgufException when the file is damaged
-   * @throws io.parley.workers.engine.UnsupportedModelException when it is not for this engine
+   * @throws UnsupportedModelException when it is not for this engine, or for these weights
    * @throws java.io.UncheckedIOException when the cache cannot be written
    * @throws IllegalArgumentException when the settings ask for what this machine or model lacks
    * @throws EngineException when TensorFlow fails
    */
   public static TensorFlowEngine load(
-      Path gguf, String sha256, EngineSettings settings, ImportListener listener) {
+      Path gguf,
+      String sha256,
+      WeightType weights,
+      EngineSettings settings,
+      ImportListener listener) {
     Natives.prepare(settings.cacheFolder(), listener);
     LlamaConfig config;
     Optional<Kernels> kernels;
@@ -60,8 +71,9 @@ public final class TensorFlowEngine implements Engine {
     try (GgufFile file = GgufFile.open(gguf)) {
       config = LlamaSupport.read(file);
       startRuntime();
-      kernels = chooseKernels(settings, config);
-      recipe = kernels.isPresent() ? Recipe.KERNELS : Recipe.ofGraph(arithmetic(settings));
+      kernels = chooseKernels(settings, config, weights);
+      recipe =
+          kernels.isPresent() ? Recipe.ofKernels(weights) : Recipe.ofGraph(arithmetic(settings));
       savedModel =
           SavedModelImporter.obtain(file, config, sha256, recipe, settings.cacheFolder(), listener);
     }
@@ -73,31 +85,64 @@ public final class TensorFlowEngine implements Engine {
             blocks(settings, config, kernels.isPresent() ? Short.BYTES : Float.BYTES),
             settings.maxBatchTokens(),
             kernels
-                .map(variant -> "parley-" + variant.label())
+                .map(variant -> "parley-" + variant.label() + weights.suffix())
                 .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()));
+    StepCost cost = StepCost.of(config, LlamaWeights.packed(config, weights));
     if (kernels.isPresent()) {
       LoadedGraph graph =
           LoadedGraph.open(
               savedModel, List.of(KernelGraph.STEP, KernelGraph.RESET), sessionOptions(1));
-      return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()));
+      return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
     }
     LoadedGraph graph =
         LoadedGraph.open(savedModel, LlamaGraph.SIGNATURES, sessionOptions(settings.cores()));
-    return start(spec, graph, new PlannedPass(graph, spec, config));
+    return start(spec, graph, new PlannedPass(graph, spec, config), cost);
+  }
+
+  /**
+   * What {@link #load} of the same file and settings will take. Reads the header alone; needs no
+   * native library.
+   *
+   * @param rows the most sequences that one step gives logits for
+   * @throws io.parley.workers.gguf.GgufException when the file is damaged
+   * @throws io.parley.workers.engine.UnsupportedModelException when it is not for this engine
+   * @throws IllegalArgumentException when the KV memory is too small for one block
+   */
+  public static EngineMemory memory(
+      Path gguf, WeightType weights, EngineSettings settings, int rows) {
+    try (GgufFile file = GgufFile.open(gguf)) {
+      LlamaConfig config = LlamaSupport.read(file);
+      boolean kernels =
+          settings.kernels() != Kernels.OFF
+              && KernelLibrary.isThere()
+              && KernelGraph.obstacle(config).isEmpty();
+      return MemoryEstimate.of(config, settings, weights, kernels, rows, !runtimeStarted);
+    }
+  }
+
+  /**
+   * Whether {@link #close} leaves the memory with this process, for the next engine. With oneDNN
+   * TensorFlow's allocator does; it reads this when it is loaded.
+   */
+  public static boolean keepsMemory() {
+    return !"0".equals(System.getenv("TF_ENABLE_ONEDNN_OPTS"));
   }
 
   /** DJL must load TensorFlow, in its own way, before anything else touches it. */
   private static void startRuntime() {
     try {
       LOG.debug("TensorFlow {}", ai.djl.engine.Engine.getEngine("TensorFlow").getVersion());
+      runtimeStarted = true;
     } catch (RuntimeException | LinkageError e) {
       throw new EngineException("TensorFlow cannot be loaded: " + e.getMessage(), e);
     }
   }
 
   /** Empty: the pure graph. What was asked for by name and is not there is an error. */
-  private static Optional<Kernels> chooseKernels(EngineSettings settings, LlamaConfig config) {
+  private static Optional<Kernels> chooseKernels(
+      EngineSettings settings, LlamaConfig config, WeightType weights) {
     if (settings.kernels() == Kernels.OFF) {
+      requireNoKernels(weights, "parley.engine.kernels is off");
       return Optional.empty();
     }
     CpuFeatures cpu = CpuFeatures.ofThisMachine();
@@ -118,15 +163,24 @@ public final class TensorFlowEngine implements Engine {
           "parley.engine.kernels is %s, which this model cannot use: %s"
               .formatted(variant.label(), obstacle.get()));
     }
+    requireNoKernels(weights, obstacle.get());
     LOG.warn("The model runs without Parley's kernels, several times slower: {}", obstacle.get());
     return Optional.empty();
   }
 
-  private static Arithmetic arithmetic(EngineSettings settings) {
+  private static void requireNoKernels(WeightType weights, String obstacle) {
+    if (weights != WeightType.BF16) {
+      throw new UnsupportedModelException(
+          "weights=%s needs Parley's kernels, and %s; without it the model has bf16 weights"
+              .formatted(weights.label(), obstacle));
+    }
+  }
+
+  static Arithmetic arithmetic(EngineSettings settings) {
     return settings.arithmetic().orElseGet(() -> CpuFeatures.ofThisMachine().fastestArithmetic());
   }
 
-  private static int blocks(EngineSettings settings, LlamaConfig config, int bytesOfValue) {
+  static int blocks(EngineSettings settings, LlamaConfig config, int bytesOfValue) {
     if (settings.kvBlocks() > 0) {
       return settings.kvBlocks();
     }
@@ -158,10 +212,11 @@ public final class TensorFlowEngine implements Engine {
         .build();
   }
 
-  private static TensorFlowEngine start(EngineSpec spec, LoadedGraph graph, ForwardPass pass) {
+  private static TensorFlowEngine start(
+      EngineSpec spec, LoadedGraph graph, ForwardPass pass, StepCost cost) {
     try {
       pass.reset(spec.blocks());
-      return new TensorFlowEngine(spec, graph, pass);
+      return new TensorFlowEngine(spec, graph, pass, cost);
     } catch (RuntimeException e) {
       graph.close();
       throw new EngineException("TensorFlow cannot start the model: " + e.getMessage(), e);
@@ -171,6 +226,18 @@ public final class TensorFlowEngine implements Engine {
   @Override
   public EngineSpec spec() {
     return spec;
+  }
+
+  /** What its steps ask of a machine, for a comparison with {@link #measureMachine}. */
+  public StepCost cost() {
+    return cost;
+  }
+
+  /** Measures what the machine gives to the kernels at the most; empty without kernels. */
+  public Optional<MachineLimits> measureMachine() {
+    return pass instanceof KernelPass kernels
+        ? Optional.of(kernels.measureMachine())
+        : Optional.empty();
   }
 
   @Override

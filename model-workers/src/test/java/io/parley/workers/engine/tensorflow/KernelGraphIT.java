@@ -9,6 +9,8 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.engine.UnsupportedModelException;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufFile;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
@@ -51,8 +53,13 @@ class KernelGraphIT {
   }
 
   private static TensorFlowEngine load(TinyLlama llama, String name, Kernels kernels) {
+    return load(llama, name, WeightType.BF16, kernels);
+  }
+
+  private static TensorFlowEngine load(
+      TinyLlama llama, String name, WeightType weights, Kernels kernels) {
     Path file = llama.write(temporary.resolve(name + ".gguf"));
-    return TensorFlowEngine.load(file, name, settings(kernels), ImportListener.NONE);
+    return TensorFlowEngine.load(file, name, weights, settings(kernels), ImportListener.NONE);
   }
 
   private static int[] range(int count) {
@@ -87,6 +94,30 @@ class KernelGraphIT {
     double scale = Math.sqrt(spread / LENGTH / sizes.vocabulary());
     assertThat(Math.sqrt(error / spread)).isLessThan(0.015);
     assertThat(worst).isLessThan(0.12 * scale);
+  }
+
+  /** A column's largest weight takes 127 steps, so that integers can stand for it exactly. */
+  @ParameterizedTest
+  @MethodSource("variants")
+  void agreesWithWeightsThatIntegersHoldExactly(Kernels variant) {
+    TinyLlama llama = new TinyLlama(6, false, GROUPED, 0.2, true);
+    try (TensorFlowEngine engine = load(llama, "int8", WeightType.INT8, variant)) {
+      assertThat(engine.spec().variant()).isEqualTo("parley-" + variant.label() + "-int8");
+      agrees(llama, GROUPED, engine);
+    }
+  }
+
+  @Test
+  void refusesInt8WithoutKernels() {
+    TinyLlama llama = new TinyLlama(6, true, GROUPED, 0.2);
+    assertThatThrownBy(() -> load(llama, "int8-off", WeightType.INT8, Kernels.OFF))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("weights=int8")
+        .hasMessageContaining("parley.engine.kernels is off");
+    TinyLlama odd = new TinyLlama(4, true);
+    assertThatThrownBy(() -> load(odd, "int8-odd", WeightType.INT8, Kernels.AUTO))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("heads are of 10 values");
   }
 
   @ParameterizedTest

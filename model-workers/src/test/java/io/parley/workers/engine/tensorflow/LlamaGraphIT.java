@@ -10,6 +10,7 @@ import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
 import io.parley.workers.engine.UnsupportedModelException;
+import io.parley.workers.engine.WeightType;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
@@ -47,7 +48,7 @@ class LlamaGraphIT {
 
   private static TensorFlowEngine load(TinyLlama llama, String name, ImportListener listener) {
     Path file = llama.write(temporary.resolve(name + ".gguf"));
-    return TensorFlowEngine.load(file, name, settings(), listener);
+    return TensorFlowEngine.load(file, name, WeightType.BF16, settings(), listener);
   }
 
   private static EngineSettings settings() {
@@ -232,7 +233,7 @@ class LlamaGraphIT {
             512);
     long before = 0;
     for (int i = 0; i < 5; i++) {
-      TensorFlowEngine.load(file, "memory", large, ImportListener.NONE).close();
+      TensorFlowEngine.load(file, "memory", WeightType.BF16, large, ImportListener.NONE).close();
       before = i == 0 ? residentKilobytes() : before;
     }
     assertThat(residentKilobytes()).isLessThan(before + 256 * 1024);

@@ -10,6 +10,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.engine.WeightType;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -44,18 +46,18 @@ class TensorFlowEngineIT {
   private static int vocabulary;
 
   private static void use(Kernels kernels) {
-    engine = ENGINES.computeIfAbsent(kernels, TensorFlowEngineIT::load);
+    engine = ENGINES.computeIfAbsent(kernels, k -> load(k, WeightType.BF16));
     vocabulary = engine.spec().vocabularySize();
   }
 
-  private static TensorFlowEngine load(Kernels kernels) {
+  private static TensorFlowEngine load(Kernels kernels, WeightType weights) {
     Path cache = EngineSettings.defaultCacheFolder();
     ModelStore store = ModelStore.in(cache);
     StoredModel model = store.obtain(store.catalogue().defaultModel(), ProgressListener.NONE);
     EngineSettings settings =
         new EngineSettings(cache, kernels, Optional.of(Arithmetic.F32), 0, 1, 48, 512);
     return TensorFlowEngine.load(
-        model.file(), model.manifest().sha256(), settings, ImportListener.NONE);
+        model.file(), model.manifest().sha256(), weights, settings, ImportListener.NONE);
   }
 
   @AfterAll
@@ -148,6 +150,22 @@ class TensorFlowEngineIT {
   @EnumSource(names = {"AUTO", "OFF"})
   void hasThePerplexityOfTheReference(Kernels kernels) throws IOException {
     use(kernels);
+    double expected = golden("perplexity.json").get("perplexity").asDouble();
+    assertThat(perplexity()).isCloseTo(expected, within(expected / 100));
+  }
+
+  /** 0.2 % above it, where this was measured. */
+  @Test
+  void int8LosesLittleOfThePerplexity() throws IOException {
+    try (TensorFlowEngine int8 = load(Kernels.AUTO, WeightType.INT8)) {
+      engine = int8;
+      vocabulary = int8.spec().vocabularySize();
+      double expected = golden("perplexity.json").get("perplexity").asDouble();
+      assertThat(perplexity()).isCloseTo(expected, within(expected / 200));
+    }
+  }
+
+  private static double perplexity() throws IOException {
     JsonNode golden = golden("perplexity.json");
     double total = 0;
     int count = 0;
@@ -163,8 +181,7 @@ class TensorFlowEngineIT {
         }
       }
     }
-    double expected = golden.get("perplexity").asDouble();
     assertThat(count).isEqualTo(golden.get("scored_tokens").asInt());
-    assertThat(Math.exp(total / count)).isCloseTo(expected, within(expected / 100));
+    return Math.exp(total / count);
   }
 }

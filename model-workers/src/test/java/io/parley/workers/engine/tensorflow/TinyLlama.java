@@ -35,6 +35,7 @@ final class TinyLlama {
   private final Sizes sizes;
   private final double deviation;
   private final boolean tied;
+  private final boolean inSteps;
 
   TinyLlama(long seed, boolean tied) {
     this(seed, tied, ODD, 0.4);
@@ -46,6 +47,16 @@ final class TinyLlama {
    * @param deviation of a weight: the wider the model, the smaller, or its softmax has one winner
    */
   TinyLlama(long seed, boolean tied, Sizes sizes, double deviation) {
+    this(seed, tied, sizes, deviation, false);
+  }
+
+  /**
+   * The same.
+   *
+   * @param inSteps weights of an output are whole steps of its largest one's 127th part
+   */
+  TinyLlama(long seed, boolean tied, Sizes sizes, double deviation, boolean inSteps) {
+    this.inSteps = inSteps;
     this.sizes = sizes;
     this.tied = tied;
     this.deviation = deviation;
@@ -90,6 +101,14 @@ final class TinyLlama {
     float[] values = new float[rows * columns];
     for (int i = 0; i < values.length; i++) {
       values[i] = Bfloat16.widen(Bfloat16.round((float) (random.nextGaussian() * deviation)));
+    }
+    for (int row = 0; inSteps && row < rows; row++) {
+      // a power of two, so that whole multiples of it are exact
+      float step = Math.scalb(1f, Math.getExponent((float) deviation) - 5 - row % 2);
+      for (int i = row * columns; i < (row + 1) * columns; i++) {
+        values[i] = step * Math.max(-126, Math.min(126, Math.round(values[i] / step)));
+      }
+      values[row * columns + row % columns] = (row % 3 == 0 ? -127 : 127) * step;
     }
     tensors.put(name, values);
     writer.tensor(name, values, columns, rows);
