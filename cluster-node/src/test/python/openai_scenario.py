@@ -3,11 +3,14 @@
 Reads from the environment: PARLEY_URL (with /v1), PARLEY_KEY and PARLEY_OTHER_KEY (keys of two tenants).
 """
 
+import json
 import os
 import time
+from typing import Annotated, Literal
 
 import openai
 from openai import OpenAI
+from pydantic import BaseModel, Field
 
 URL = os.environ["PARLEY_URL"]
 MODEL = "smollm2-135m-instruct"
@@ -261,6 +264,101 @@ def conversations():
     assert added.data[0].content[0].text == "One more."
     assert client.conversations.delete(conversation.id).deleted
     refused(openai.NotFoundError, lambda: client.conversations.retrieve(conversation.id))
+
+
+class Lighthouse(BaseModel):
+    name: Annotated[str, Field(min_length=1, max_length=24)]
+    height: Annotated[int, Field(ge=1, le=300)]
+    colour: Literal["red", "white", "blau"]
+    neighbours: Annotated[list[Annotated[str, Field(max_length=8)]], Field(min_length=1, max_length=2)]
+    lit: bool | None
+
+
+class Weather(BaseModel):
+    """The weather of a town."""
+
+    town: Annotated[str, Field(max_length=20)]
+    unit: Literal["celsius", "fahrenheit"]
+
+
+PLACE = [{"role": "user", "content": "Describe a lighthouse in JSON."}]
+TOOL = openai.pydantic_function_tool(Weather, name="get_weather")
+RAIN = [{"role": "user", "content": "What is the weather in Paris?"}]
+
+
+@step
+def structured_output():
+    for options in ({"temperature": 0}, {"temperature": 1.5, "seed": 3}):
+        answer = client.chat.completions.parse(
+            model=MODEL, messages=PLACE, response_format=Lighthouse, max_tokens=300, **options
+        )
+        assert answer.choices[0].finish_reason == "stop", answer
+        place = answer.choices[0].message.parsed
+        assert 1 <= place.height <= 300 and 1 <= len(place.neighbours) <= 2, place
+    parsed = client.responses.parse(
+        model=MODEL, input=PLACE, text_format=Lighthouse, max_output_tokens=300, temperature=0
+    )
+    assert parsed.output_parsed.height >= 1 and parsed.text.format.type == "json_schema", parsed
+    whole = chat(messages=PLACE, response_format={"type": "json_object"}, max_tokens=20)
+    assert whole.choices[0].message.content.startswith("{"), whole
+    strange = {"name": "x", "schema": {"type": "object", "properties": {"a": {"not": {}}}}}
+    refused(
+        openai.BadRequestError,
+        lambda: chat(response_format={"type": "json_schema", "json_schema": strange}),
+        code="unsupported_schema",
+        param="response_format.json_schema.schema.properties.a.not",
+    )
+
+
+@step
+def tool_calls():
+    ask = {"messages": RAIN, "tools": [TOOL], "max_tokens": 100, "temperature": 0}
+    for choice in ("required", {"type": "function", "function": {"name": "get_weather"}}):
+        answer = chat(**ask, tool_choice=choice)
+        assert answer.choices[0].finish_reason == "tool_calls", answer
+        message = answer.choices[0].message
+        assert message.content is None and len(message.tool_calls) == 1
+        call = message.tool_calls[0]
+        assert call.function.name == "get_weather" and Weather.model_validate_json(call.function.arguments)
+    streamed = chat(**ask, tool_choice="required", stream=True)
+    pieces = [chunk.choices[0] for chunk in streamed]
+    assert pieces[-1].finish_reason == "tool_calls"
+    deltas = [piece.delta.tool_calls[0] for piece in pieces if piece.delta.tool_calls]
+    assert [delta.function.name for delta in deltas if delta.id] == ["get_weather"]
+    assert "".join(delta.function.arguments for delta in deltas) == call.function.arguments
+    with client.chat.completions.stream(model=MODEL, **ask, tool_choice="required") as stream:
+        for _ in stream:
+            pass
+        final = stream.get_final_completion()
+    assert final.choices[0].message.tool_calls[0].function.parsed_arguments.unit in ("celsius", "fahrenheit")
+    result = {"role": "tool", "tool_call_id": call.id, "content": json.dumps({"degrees": 17})}
+    after = chat(messages=RAIN + [message, result], tools=[TOOL])
+    assert after.usage.prompt_tokens > answer.usage.prompt_tokens
+    free = chat(messages=QUESTION, tools=[TOOL], tool_choice="none")
+    assert free.choices[0].message.content and not free.choices[0].message.tool_calls
+
+
+@step
+def response_tool_calls():
+    function = TOOL["function"]
+    tool = {"type": "function", **{key: function[key] for key in ("name", "description", "parameters", "strict")}}
+    ask = {"input": RAIN, "tools": [tool], "tool_choice": "required", "max_output_tokens": 100}
+    response = respond(**ask)
+    call = response.output[0]
+    assert call.type == "function_call" and Weather.model_validate_json(call.arguments), response
+    assert response.tools[0].name == "get_weather" and response.tool_choice == "required"
+    events = list(respond(**ask, stream=True))
+    deltas = [e.delta for e in events if e.type == "response.function_call_arguments.delta"]
+    assert "".join(deltas) == call.arguments and events[-1].type == "response.completed"
+    done = next(e for e in events if e.type == "response.function_call_arguments.done")
+    assert done.arguments == call.arguments
+    numbers = [event.sequence_number for event in events]
+    assert numbers == sorted(set(numbers)), numbers
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": '{"degrees": 17}'}
+    after = respond(input=[result], previous_response_id=response.id)
+    assert after.usage.input_tokens > response.usage.output_tokens
+    items = client.responses.input_items.list(after.id).data
+    assert items[0].type == "function_call_output" and items[0].call_id == call.call_id, items
 
 
 @step

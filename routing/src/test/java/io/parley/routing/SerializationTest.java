@@ -15,6 +15,10 @@ import io.parley.routing.Dispatcher.Queued;
 import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Taken;
 import io.parley.routing.Dispatcher.Withdrawn;
+import io.parley.routing.protocol.AnswerForm;
+import io.parley.routing.protocol.AnswerForm.JsonFormat;
+import io.parley.routing.protocol.AnswerForm.Tool;
+import io.parley.routing.protocol.AnswerForm.ToolUse;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport.Admitted;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
@@ -80,6 +84,14 @@ class SerializationTest {
     SamplingParams sampling =
         new SamplingParams(
             0.7, 0.9, 40, 0.05, 1.1, 0.1, 0.2, -42L, List.of("stop", "\n"), 99, true, true, 5);
+    AnswerForm form =
+        new AnswerForm(
+            Optional.of(new JsonFormat("name", Optional.of("{\"type\":\"null\"}"))),
+            List.of(
+                new Tool("add", Optional.of("Adds."), "{}"),
+                new Tool("wait", Optional.empty(), "{}")),
+            ToolUse.REQUIRED,
+            Optional.of("add"));
     return Stream.of(
         new Work(
             ID,
@@ -91,6 +103,16 @@ class SerializationTest {
             Priority.BULK,
             1_767_225_600_000L,
             123_456_789_012L),
+        new Work(
+            ID,
+            MODEL.id(),
+            List.of(new Message(Role.TOOL, "17", List.of("call_1"))),
+            List.of(),
+            sampling.withForm(Optional.of(form)),
+            ContextPolicy.ERROR,
+            Priority.INTERACTIVE,
+            5,
+            6),
         MODEL,
         new Dispatched(ID, worker),
         new Admitted(ID, prompt, worker),

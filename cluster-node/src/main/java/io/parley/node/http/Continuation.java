@@ -2,6 +2,7 @@ package io.parley.node.http;
 
 import io.parley.node.http.Turns.Start;
 import io.parley.node.http.Turns.Started;
+import io.parley.node.http.openai.ResponsesJson;
 import io.parley.node.http.openai.ResponsesRequest;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.SessionId;
@@ -10,7 +11,9 @@ import io.parley.sessions.SessionCommand.Origin;
 import io.parley.sessions.SessionCommand.Reply.SessionView;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnView;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -60,7 +63,7 @@ final class Continuation {
     return view(previous)
         .thenCompose(
             view -> {
-              List<Message> history = historyUpTo(view, previous.turn());
+              List<Message> history = historyUpTo(previous.session(), view, previous.turn());
               return turns.start(
                   new Start(
                       fresh.session(),
@@ -95,10 +98,28 @@ final class Continuation {
   }
 
   /** The conversation's messages without the later turns and what follows them. */
-  static List<Message> historyUpTo(SessionView view, int lastKept) {
-    return view.items().stream()
+  private static List<Message> historyUpTo(SessionId session, SessionView view, int lastKept) {
+    return items(session, view).stream()
         .takeWhile(item -> !isOfTurn(item) || item.number() <= lastKept)
         .map(Item::message)
+        .toList();
+  }
+
+  /** The conversation's messages, with names for the calls of tools that turns generated. */
+  static List<Item> items(SessionId session, SessionView view) {
+    Map<Integer, TurnRequest> requests = new HashMap<>();
+    view.turns().forEach(turn -> requests.put(turn.number(), turn.request()));
+    return view.items().stream()
+        .map(
+            item ->
+                item.origin() == Origin.OUTPUT && requests.containsKey(item.number())
+                    ? new Item(
+                        item.origin(),
+                        item.number(),
+                        item.index(),
+                        ResponsesJson.answer(
+                            session, item.number(), requests.get(item.number()), item.message()))
+                    : item)
         .toList();
   }
 

@@ -93,12 +93,14 @@ final class ConversationRoutes {
   private CompletionStage<HttpResponse> items(Call call) {
     SessionId id = id(call);
     Pages.Query page = Pages.query(call);
-    return sessions.view(id).thenApply(view -> Replies.ok(page.of(json(id, view.items()))));
+    return sessions
+        .view(id)
+        .thenApply(view -> Replies.ok(page.of(json(id, Continuation.items(id, view)))));
   }
 
   private static List<ObjectNode> json(SessionId id, List<Item> items) {
     return items.stream()
-        .map(item -> ResponsesJson.item(Ids.item(id, item), item.message()))
+        .flatMap(item -> ResponsesJson.items(Ids.item(id, item), item.message()).stream())
         .toList();
   }
 
@@ -128,10 +130,10 @@ final class ConversationRoutes {
         .view(id)
         .thenApply(
             view ->
-                view.items().stream()
-                    .filter(item -> Ids.item(id, item).equals(wanted))
+                json(id, Continuation.items(id, view)).stream()
+                    .filter(item -> item.path("id").textValue().equals(wanted))
                     .findFirst()
-                    .map(item -> Replies.ok(json(id, List.of(item)).get(0)))
+                    .map(Replies::ok)
                     .orElseThrow(() -> ApiException.notFound("There is no such item.")));
   }
 }

@@ -74,6 +74,8 @@ public final class Errors {
       case INVALID_MESSAGES ->
           ApiException.badField("messages", "invalid_messages", failure.message());
       case PROMPT_FAILED -> ApiException.of(500, "prompt_failed", "The prompt could not be made.");
+      case FORM_FAILED ->
+          ApiException.of(500, "form_failed", "The model cannot answer in this form.");
       case ENGINE_FAILED -> ApiException.of(500, "engine_failed", "The model's engine failed.");
       case WORKER_LOST -> retryable(503, "worker_lost", "The worker was lost.", retryAfterMillis);
       case QUEUE_TIMEOUT ->

@@ -104,6 +104,16 @@ public final class Ids {
     return "msg_" + id.value() + "_" + turn;
   }
 
+  /** The item of the call that a turn generates. */
+  public static String callItem(SessionId id, int turn) {
+    return "fc_" + id.value() + "_" + turn;
+  }
+
+  /** What the call that a turn generates is named by. */
+  public static String call(SessionId id, int turn) {
+    return "call_" + id.value() + "_" + turn;
+  }
+
   /** A message that a turn was asked with. */
   public static String input(SessionId id, int turn, int index) {
     return output(id, turn) + "_i" + index;

@@ -139,6 +139,11 @@ public final class Json {
     return false;
   }
 
+  /** JSON that was a request's and was stored. */
+  public static JsonNode stored(String json) {
+    return parse(json.getBytes(StandardCharsets.UTF_8));
+  }
+
   public static ObjectNode object() {
     return MAPPER.createObjectNode();
   }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.node.http.Turns.OnDisconnect;
 import io.parley.node.http.Turns.Start;
 import io.parley.node.http.Turns.Started;
+import io.parley.node.http.openai.CallResponsesStream;
 import io.parley.node.http.openai.ResponsesJson;
 import io.parley.node.http.openai.ResponsesRequest;
 import io.parley.node.http.openai.ResponsesStream;
@@ -133,8 +134,10 @@ final class ResponseRoutes {
             });
   }
 
-  private ResponsesStream stream(Started started, TurnRequest asked, Position after) {
-    return new ResponsesStream(started.session(), started.turn(), asked, after, this::failure);
+  private TurnEvents stream(Started started, TurnRequest asked, Position after) {
+    return asked.sampling().form().filter(form -> !form.callable().isEmpty()).isPresent()
+        ? new CallResponsesStream(started.session(), started.turn(), asked, after, this::failure)
+        : new ResponsesStream(started.session(), started.turn(), asked, after, this::failure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
@@ -217,7 +220,7 @@ final class ResponseRoutes {
               List<Message> input = turn.request().input();
               for (int i = 0; i < input.size(); i++) {
                 String item = Ids.input(id.session(), id.turn(), i);
-                items.add(ResponsesJson.item(item, input.get(i)));
+                items.addAll(ResponsesJson.items(item, input.get(i)));
               }
               return Replies.ok(page.of(items));
             });

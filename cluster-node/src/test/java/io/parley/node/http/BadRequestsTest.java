@@ -64,8 +64,37 @@ class BadRequestsTest {
         "{~,'stop':['a','b','c','d','e']}; invalid_value; stop",
         "{~,'stop':['']}; invalid_value; stop[0]",
         "{~,'n':2}; unsupported_parameter; n",
-        "{~,'tools':[{}]}; unsupported_parameter; tools",
-        "{~,'response_format':{'type':'json_object'}}; unsupported_parameter; response_format",
+        "{~,'tools':[{}]}; missing_required_parameter; tools[0].type",
+        "{~,'tools':[{'type':'web_search'}]}; unsupported_parameter; tools[0].type",
+        "{~,'tools':[{'type':'function'}]}; missing_required_parameter; tools[0].function",
+        "{~,'tools':[{'type':'function','function':{'name':'a b'}}]}; invalid_value;"
+            + " tools[0].function.name",
+        "{~,'tools':[{'type':'function','function':{'name':'a','parameters':{'type':'string'}}}]};"
+            + " invalid_schema; tools[0].function.parameters",
+        "{~,'tools':[{'type':'function','function':{'name':'a','parameters':{'properties':{'x':"
+            + "{'oneOf':[]}}}}}]}; unsupported_schema;"
+            + " tools[0].function.parameters.properties.x.oneOf",
+        "{~,'tools':[{'type':'function','function':{'name':'a','parameters':true}}]};"
+            + " invalid_schema; tools[0].function.parameters",
+        "{~,'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'maximum':"
+            + "1e999}}}}; invalid_schema; response_format.json_schema.schema.maximum",
+        "{~,'tool_choice':'required'}; invalid_value; tool_choice",
+        "{~,'tool_choice':'perhaps'}; invalid_value; tool_choice",
+        "{~,'tool_choice':{'type':'function','function':{'name':'x'}}}; invalid_value;"
+            + " tool_choice.function.name",
+        "{~,'response_format':{'type':'xml'}}; invalid_value; response_format.type",
+        "{~,'response_format':{'type':'json_schema'}}; missing_required_parameter;"
+            + " response_format.json_schema",
+        "{~,'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'$ref':"
+            + "'#'}}}}; invalid_schema; response_format.json_schema.schema",
+        "{~,'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'type':"
+            + "'string','maxLength':1000000}}}}; schema_too_large;"
+            + " response_format.json_schema.schema.maxLength",
+        "{'model':'fake','messages':[{'role':'tool','content':'x'}]}; missing_required_parameter;"
+            + " messages[0].tool_call_id",
+        "{'model':'fake','messages':[{'role':'assistant','tool_calls':[{'id':'c','function':{'name':"
+            + "'f','arguments':'{'}}]}]}; invalid_value;"
+            + " messages[0].tool_calls[0].function.arguments",
         "{~,'top_logprobs':3}; invalid_value; top_logprobs",
         "{~,'stream_options':{}}; invalid_value; stream_options",
         "{~,'metadata':{'a':1}}; invalid_type; metadata.a",
@@ -94,6 +123,10 @@ class BadRequestsTest {
         "responses; {'model':'fake','input':'\\udc00'}; invalid_unicode; input",
         "responses; {'model':'fake','input':[{'role':'wizard','content':'x'}]}; invalid_value;"
             + " input[0].role",
+        "responses; {~,'text':{'format':{'type':'json_schema','name':'n'}}};"
+            + " missing_required_parameter; text.format.schema",
+        "responses; {~,'tools':[{'type':'function','name':'f','parameters':{'not':{}}}]};"
+            + " unsupported_schema; tools[0].parameters.not",
         "responses; {~,'max_output_tokens':-1}; invalid_value; max_output_tokens",
         "responses; {~,'max_output_tokens':0}; invalid_value; max_output_tokens",
         "responses; {~,'max_output_tokens':2147483648}; invalid_value; max_output_tokens",

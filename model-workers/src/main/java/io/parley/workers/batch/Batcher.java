@@ -7,9 +7,13 @@ import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.SamplingParams;
+import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.TokenLogProb;
 import io.parley.routing.protocol.Work;
+import io.parley.workers.constraint.Constraint;
+import io.parley.workers.constraint.Constraints;
+import io.parley.workers.constraint.SchemaException;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.replica.Replica;
@@ -34,6 +38,10 @@ import org.slf4j.LoggerFactory;
  * works in, does one forward pass and hands out the tokens it gave. The tokens of a work are those
  * it would get alone, whatever runs beside it and however often it was preempted.
  *
+ * <p>An answer with a form ({@link io.parley.routing.protocol.AnswerForm}) takes only tokens that
+ * keep to it, and ends when nothing can follow; one to which no token fits fails with {@link
+ * FailureCode#FORM_FAILED}. Beside it others run as if it were not there.
+ *
  * <p>An answer ends with {@link FinishReason#STOP} at an end-of-generation token, which is not part
  * of it, or at a stop string; with {@link FinishReason#LENGTH} at its limit or the end of the
  * context. Not thread-safe, and deterministic: no clock, no threads, no randomness of its own.
@@ -52,6 +60,7 @@ public final class Batcher {
   private final Scheduler scheduler;
   private final Sampler sampler;
   private final LogProbs logProbs;
+  private final Constraints constraints;
   private final BitSet endOfGeneration = new BitSet();
   private final Map<AttemptId, Sequence> sequences = new LinkedHashMap<>();
   private long arrivals;
@@ -82,7 +91,21 @@ public final class Batcher {
     scheduler = new Scheduler(settings.slots(), budget, prefillChunk, blocks, cache);
     sampler = new Sampler(spec.vocabularySize());
     logProbs = new LogProbs(spec.vocabularySize(), this::piece);
+    constraints = new Constraints(tokenizer, spec.vocabularySize(), settings.forms());
     tokenizer.endOfGeneration().forEach(endOfGeneration::set);
+  }
+
+  /**
+   * Compiles the form of an answer, so that {@link #admit} need not. May be called in any thread.
+   *
+   * @throws SchemaException when no answer can be held to it
+   */
+  public void prepare(Work work) {
+    work.sampling().form().ifPresent(form -> constraints.prepare(tenant(work), form));
+  }
+
+  private static TenantId tenant(Work work) {
+    return work.id().session().tenant();
   }
 
   /**
@@ -115,7 +138,21 @@ public final class Batcher {
       return;
     }
     AnswerText text = new AnswerText(tokenizer, work.sampling().stop());
-    Sequence sequence = new Sequence(work, prompt, droppedMessages, listener, text, arrivals++);
+    Constraint constraint;
+    try {
+      constraint = constraint(work);
+    } catch (SchemaException e) {
+      listener.failed(FailureCode.FORM_FAILED, "the form " + e.getMessage());
+      return;
+    }
+    for (int id : constraint == null ? List.<Integer>of() : work.prefix()) {
+      if (!constraint.accept(id)) {
+        listener.failed(FailureCode.FORM_FAILED, "the answer so far has not its form");
+        return;
+      }
+    }
+    Sequence sequence =
+        new Sequence(work, prompt, droppedMessages, listener, text, constraint, arrivals++);
     sequences.put(work.id(), sequence);
     int last = sequence.lastOfAnswer();
     if (last >= 0 && endOfGeneration.get(last) && !work.sampling().ignoreEos()) {
@@ -127,6 +164,13 @@ public final class Batcher {
     } else {
       scheduler.add(sequence);
     }
+  }
+
+  private Constraint constraint(Work work) {
+    return work.sampling()
+        .form()
+        .flatMap(form -> constraints.begin(tenant(work), form))
+        .orElse(null);
   }
 
   /** Drops a work and frees what it holds; its listener hears nothing more. */
@@ -195,8 +239,14 @@ public final class Batcher {
     Token token;
     try {
       int position = sequence.answerLength();
-      int id = sampler.sample(logits, row, sampling, sequence.counts, position);
-      if (endOfGeneration.get(id) && !sampling.ignoreEos()) {
+      Constraint constraint = sequence.constraint;
+      long[] allowed = constraint == null ? null : constraint.mask();
+      if (allowed != null && isEmpty(allowed)) {
+        fail(sequence, FailureCode.FORM_FAILED, "no token of the model fits the answer's form");
+        return;
+      }
+      int id = sampler.sample(logits, row, sampling, sequence.counts, position, allowed);
+      if (endOfGeneration.get(id) && (constraint != null || !sampling.ignoreEos())) {
         finish(sequence, FinishReason.STOP);
         return;
       }
@@ -206,6 +256,9 @@ public final class Batcher {
               : Optional.empty();
       token = new Token(id, sequence.text.push(id), logProb);
       sequence.append(id);
+      if (constraint != null) {
+        constraint.accept(id);
+      }
     } catch (BadLogitsException e) {
       cache.forget(sequence);
       fail(sequence, FailureCode.ENGINE_FAILED, e.getMessage());
@@ -215,8 +268,18 @@ public final class Batcher {
     ended(sequence).ifPresent(reason -> finish(sequence, reason));
   }
 
+  private static boolean isEmpty(long[] bits) {
+    for (long word : bits) {
+      if (word != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   private Optional<FinishReason> ended(Sequence sequence) {
-    if (sequence.text.stopped()) {
+    boolean whole = sequence.constraint != null && sequence.constraint.complete();
+    if (whole || sequence.text.stopped()) {
       return Optional.of(FinishReason.STOP);
     }
     boolean full =

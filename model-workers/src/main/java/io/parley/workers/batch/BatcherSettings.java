@@ -12,6 +12,7 @@ import com.typesafe.config.ConfigException;
  * @param waitingMax works that wait for a slot beside those that run
  * @param prefixCache whether sequences share KV blocks of what they have in common
  * @param promptThreads threads that render and tokenize prompts
+ * @param forms compiled forms of answers that are kept
  */
 public record BatcherSettings(
     int slots,
@@ -19,7 +20,8 @@ public record BatcherSettings(
     int prefillChunk,
     boolean prefixCache,
     int waitingMax,
-    int promptThreads) {
+    int promptThreads,
+    int forms) {
   private static final String SECTION = "parley.batcher.";
 
   public BatcherSettings {
@@ -36,6 +38,7 @@ public record BatcherSettings(
         prefillChunk);
     check(waitingMax >= 0 && waitingMax <= 65536, "waiting-max", "0 to 65536", waitingMax);
     check(promptThreads >= 1 && promptThreads <= 64, "prompt-threads", "1 to 64", promptThreads);
+    check(forms >= 1 && forms <= 4096, "forms", "1 to 4096", forms);
   }
 
   /**
@@ -51,7 +54,8 @@ public record BatcherSettings(
         number(config, "prefill-chunk"),
         onOrOff(config, "prefix-cache"),
         number(config, "waiting-max"),
-        number(config, "prompt-threads"));
+        number(config, "prompt-threads"),
+        number(config, "forms"));
   }
 
   /**
@@ -61,7 +65,7 @@ public record BatcherSettings(
    */
   public BatcherSettings withSlots(int other) {
     return new BatcherSettings(
-        other, maxBatchTokens, prefillChunk, prefixCache, waitingMax, promptThreads);
+        other, maxBatchTokens, prefillChunk, prefixCache, waitingMax, promptThreads, forms);
   }
 
   private static int number(Config config, String key) {

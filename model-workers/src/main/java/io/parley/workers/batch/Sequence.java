@@ -3,6 +3,7 @@ package io.parley.workers.batch;
 import io.parley.routing.protocol.Priority;
 import io.parley.routing.protocol.SamplingParams;
 import io.parley.routing.protocol.Work;
+import io.parley.workers.constraint.Constraint;
 import io.parley.workers.replica.Replica;
 import io.parley.workers.sampling.TokenCounts;
 import io.parley.workers.text.AnswerText;
@@ -26,6 +27,7 @@ final class Sequence {
 
   final AnswerText text;
   final TokenCounts counts; // null where the parameters have no penalty
+  final Constraint constraint; // null where the answer may be anything
   final BlockTable blocks = new BlockTable();
 
   /** The prefix cache's: the tenant's root, then one for each full block, as far as needed. */
@@ -50,12 +52,14 @@ final class Sequence {
       int droppedMessages,
       Replica.Listener listener,
       AnswerText text,
+      Constraint constraint,
       long arrival) {
     this.work = work;
     this.listener = listener;
     this.promptLength = prompt.length;
     this.droppedMessages = droppedMessages;
     this.text = text;
+    this.constraint = constraint;
     this.arrival = arrival;
     counts = TokenCounts.needed(work.sampling()) ? new TokenCounts() : null;
     tokens = Arrays.copyOf(prompt, prompt.length + work.prefix().size() + 64);

@@ -1,5 +1,7 @@
 package io.parley.workers.replica;
 
+import io.parley.routing.protocol.AnswerForm;
+import io.parley.routing.protocol.AnswerForm.Tool;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
@@ -10,6 +12,7 @@ import io.parley.routing.protocol.Work;
 import io.parley.workers.batch.Batcher;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.batch.BatcherStats;
+import io.parley.workers.constraint.SchemaException;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.ChatTemplateException;
@@ -214,10 +217,11 @@ public final class EngineReplica implements Replica {
     if (running.live()) {
       Instant now = Instant.ofEpochMilli(work.startedAtEpochMillis());
       try {
+        batcher.prepare(work);
         ContextWindow.Result result =
             ContextWindow.fit(
                 work.messages(),
-                messages -> template.encode(messages, now, tokenizer),
+                messages -> template.encode(messages, tools(work), now, tokenizer),
                 model.contextLength(),
                 work.sampling().maxTokens(),
                 work.contextPolicy());
@@ -229,6 +233,8 @@ public final class EngineReplica implements Replica {
         } else if (result instanceof ContextWindow.TooLong tooLong) {
           next = () -> running.failed(FailureCode.CONTEXT_LENGTH_EXCEEDED, tooLong.message());
         }
+      } catch (SchemaException e) {
+        next = () -> running.failed(FailureCode.FORM_FAILED, "the form " + e.getMessage());
       } catch (ChatTemplateException e) {
         next = () -> running.failed(FailureCode.INVALID_MESSAGES, e.getMessage());
       } catch (RuntimeException e) {
@@ -238,6 +244,10 @@ public final class EngineReplica implements Replica {
       }
     }
     inbox.offer(next);
+  }
+
+  private static List<Tool> tools(Work work) {
+    return work.sampling().form().map(AnswerForm::callable).orElse(List.of());
   }
 
   private void admit(Running running, ContextWindow.Fitted fitted) {

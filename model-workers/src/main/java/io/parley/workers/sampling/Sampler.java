@@ -10,6 +10,7 @@ import java.util.Arrays;
  * <ol>
  *   <li>the log-probabilities that are reported ({@link LogProbs}) are those of the raw logits over
  *       the whole vocabulary, as OpenAI and vLLM report them: nothing below touches them;
+ *   <li>where the answer has a form, tokens that would leave it become impossible;
  *   <li>repetition penalty over prompt and answer, then presence and frequency penalty over the
  *       answer;
  *   <li>temperature; below 1e-5 the likeliest token is taken and nothing is drawn;
@@ -58,6 +59,13 @@ public final class Sampler {
     keptSums = new double[vocabularySize];
   }
 
+  /** As below, where every token is allowed. */
+  public int sample(
+      FloatBuffer logits, int rowIndex, SamplingParams params, TokenCounts counts, int position)
+      throws BadLogitsException {
+    return sample(logits, rowIndex, params, counts, position, null);
+  }
+
   /**
    * The token at a position of an answer.
    *
@@ -65,18 +73,28 @@ public final class Sampler {
    * @param rowIndex which row
    * @param counts tokens so far; read only when {@link TokenCounts#needed}, and may be null else
    * @param position position in the answer, from 0
-   * @throws BadLogitsException when the row holds NaN, +infinity or nothing finite
+   * @param allowed the tokens that may be drawn, as bits by id; null: all
+   * @throws BadLogitsException when the row holds NaN, +infinity or nothing finite, as far as it is
+   *     allowed
    */
   public int sample(
-      FloatBuffer logits, int rowIndex, SamplingParams params, TokenCounts counts, int position)
+      FloatBuffer logits,
+      int rowIndex,
+      SamplingParams params,
+      TokenCounts counts,
+      int position,
+      long[] allowed)
       throws BadLogitsException {
     int from = rowIndex * row.length;
     boolean greedy = params.temperature() < GREEDY_BELOW || params.topK() == 1;
     boolean penalties = TokenCounts.needed(params);
-    if (greedy && !penalties) {
+    if (greedy && !penalties && allowed == null) {
       return argMax.of(logits, from);
     }
     logits.get(from, row);
+    if (allowed != null) {
+      keepOnly(allowed);
+    }
     if (penalties) {
       counts.penalise(row, params);
     }
@@ -98,6 +116,20 @@ public final class Sampler {
       return weights.firstAbove(u * weights.total());
     }
     return kept[firstAbove(u * keptSums[keptCount - 1])];
+  }
+
+  private void keepOnly(long[] allowed) {
+    for (int word = 0; word < allowed.length; word++) {
+      int first = word * Long.SIZE;
+      int end = Math.min(row.length, first + Long.SIZE);
+      if (allowed[word] == 0) {
+        Arrays.fill(row, first, end, Float.NEGATIVE_INFINITY);
+      } else if (allowed[word] != -1) {
+        for (int id = first; id < end; id++) {
+          row[id] = (allowed[word] >>> id & 1) != 0 ? row[id] : Float.NEGATIVE_INFINITY;
+        }
+      }
+    }
   }
 
   private double weight(float logit, double max, double scale) {

@@ -1,5 +1,6 @@
 package io.parley.workers.text;
 
+import io.parley.routing.protocol.AnswerForm.Tool;
 import io.parley.routing.protocol.Message;
 import java.time.Instant;
 import java.util.List;
@@ -14,4 +15,12 @@ public interface ChatTemplate {
    * @throws ChatTemplateException when the template refuses the messages
    */
   int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer);
+
+  /**
+   * The same, for an answer that may call one of these tools. Where the template knows of no tools,
+   * {@link ToolPrompt} says what the model is told.
+   */
+  default int[] encode(List<Message> messages, List<Tool> tools, Instant now, Tokenizer tokenizer) {
+    return encode(ToolPrompt.plain(messages, tools), now, tokenizer);
+  }
 }

@@ -1,5 +1,6 @@
 package io.parley.workers.text;
 
+import io.parley.routing.protocol.AnswerForm.Tool;
 import io.parley.routing.protocol.Message;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufMetadata;
@@ -31,6 +32,9 @@ public final class JinjaChatTemplate implements ChatTemplate {
   private final TemplateRenderer renderer;
   private final OptionalInt begin;
 
+  /** Whether it describes tools itself, in the words in which answers call them. */
+  private final boolean knowsTools;
+
   /**
    * A template.
    *
@@ -40,6 +44,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
     this.renderer =
         new TemplateRenderer(template, Map.of("bos_token", bosToken, "eos_token", eosToken));
     this.begin = begin;
+    this.knowsTools = template.contains("tools") && template.contains("<tool_call>");
   }
 
   /**
@@ -75,7 +80,23 @@ public final class JinjaChatTemplate implements ChatTemplate {
 
   @Override
   public int[] encode(List<Message> messages, Instant now, Tokenizer tokenizer) {
-    int[] ids = tokenizer.encode(parts(messages, now, tokenizer.specialTexts()));
+    return encode(messages, List.of(), now, tokenizer);
+  }
+
+  @Override
+  public int[] encode(List<Message> messages, List<Tool> tools, Instant now, Tokenizer tokenizer) {
+    Set<String> specialTexts = tokenizer.specialTexts();
+    // what the template says of tools may hold special tokens, what the caller says may not
+    boolean own =
+        knowsTools
+            && tools.stream()
+                .map(ToolPrompt::json)
+                .noneMatch(json -> specialTexts.stream().anyMatch(json::contains));
+    int[] ids =
+        tokenizer.encode(
+            own
+                ? parts(messages, tools, now, specialTexts)
+                : parts(ToolPrompt.plain(messages, tools), List.of(), now, specialTexts));
     if (begin.isEmpty() || (ids.length > 0 && ids[0] == begin.getAsInt())) {
       return ids;
     }
@@ -87,8 +108,13 @@ public final class JinjaChatTemplate implements ChatTemplate {
 
   /** The prompt, cut into what the template wrote and what the messages said. */
   List<PromptPart> parts(List<Message> messages, Instant now, Set<String> specialTexts) {
-    String prompt = render(messages, now, UnaryOperator.identity());
-    List<PromptPart> parts = byMarkers(messages, now);
+    return parts(messages, List.of(), now, specialTexts);
+  }
+
+  private List<PromptPart> parts(
+      List<Message> messages, List<Tool> tools, Instant now, Set<String> specialTexts) {
+    String prompt = render(messages, tools, now, UnaryOperator.identity());
+    List<PromptPart> parts = byMarkers(messages, tools, now);
     if (parts != null && text(parts).equals(prompt)) {
       return parts;
     }
@@ -96,7 +122,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
         messages.stream().noneMatch(m -> specialTexts.stream().anyMatch(m.content()::contains));
     return harmless
         ? List.of(new PromptPart(prompt, true))
-        : withSpecialTextsMarked(messages, now, specialTexts);
+        : withSpecialTextsMarked(messages, tools, now, specialTexts);
   }
 
   private static String text(List<PromptPart> parts) {
@@ -105,7 +131,8 @@ public final class JinjaChatTemplate implements ChatTemplate {
     return text.toString();
   }
 
-  private String render(List<Message> messages, Instant now, UnaryOperator<String> content) {
+  private String render(
+      List<Message> messages, List<Tool> tools, Instant now, UnaryOperator<String> content) {
     List<Map<String, Object>> bindings = new ArrayList<>();
     for (Message message : messages) {
       Map<String, Object> binding = new LinkedHashMap<>();
@@ -113,7 +140,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
       binding.put("content", content.apply(message.content()));
       bindings.add(binding);
     }
-    return renderer.render(bindings, now);
+    return renderer.render(bindings, tools.stream().map(ToolPrompt::binding).toList(), now);
   }
 
   /** A text that nobody can have guessed, so that no content has it in it. */
@@ -122,7 +149,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
   }
 
   /** The rendering with markers, contents put in their places; null when a marker fails. */
-  private List<PromptPart> byMarkers(List<Message> messages, Instant now) {
+  private List<PromptPart> byMarkers(List<Message> messages, List<Tool> tools, Instant now) {
     String secret = marker();
     List<String> contents = new ArrayList<>();
     String rendered;
@@ -130,6 +157,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
       rendered =
           render(
               messages,
+              tools,
               now,
               content -> {
                 contents.add(content);
@@ -160,7 +188,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
 
   /** The rendering in which only special tokens inside the contents are marked. */
   private List<PromptPart> withSpecialTextsMarked(
-      List<Message> messages, Instant now, Set<String> texts) {
+      List<Message> messages, List<Tool> tools, Instant now, Set<String> texts) {
     Map<String, String> byMarker = new LinkedHashMap<>();
     // the longest first: a special text may be part of another
     texts.stream()
@@ -170,6 +198,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
     String rendered =
         render(
             messages,
+            tools,
             now,
             content -> {
               String marked = content;

@@ -191,11 +191,15 @@ final class TemplateRenderer {
   /**
    * Renders with an assistant's turn begun at the end, in the caller's thread.
    *
+   * @param tools descriptions of tools; without any the template finds none
    * @param now what the template takes for now, in UTC
    * @throws ChatTemplateException when the template refuses the messages, fails or runs away
    */
-  String render(List<Map<String, Object>> messages, Instant now) {
+  String render(List<Map<String, Object>> messages, List<Map<String, Object>> tools, Instant now) {
     Map<String, Object> bindings = new HashMap<>(constants);
+    if (!tools.isEmpty()) {
+      bindings.put("tools", tools);
+    }
     bindings.put("messages", messages);
     bindings.put("add_generation_prompt", true);
     bindings.put("strftime_now", true); // for templates that ask whether it is defined

@@ -15,7 +15,7 @@ class BatcherSettingsTest {
   @Test
   void referenceIsReadAndEveryKeyIsUsed() {
     BatcherSettings settings = BatcherSettings.from(REFERENCE);
-    assertThat(settings).isEqualTo(new BatcherSettings(32, 512, 128, true, 64, 2));
+    assertThat(settings).isEqualTo(new BatcherSettings(32, 512, 128, true, 64, 2, 32));
     assertThat(REFERENCE.getConfig("parley.batcher").root())
         .hasSize(BatcherSettings.class.getRecordComponents().length);
   }
@@ -28,7 +28,8 @@ class BatcherSettingsTest {
     "prefill-chunk, 513, 1 to max-batch-tokens (512)",
     "prefix-cache, maybe, on or off",
     "waiting-max, -1, 0 to 65536",
-    "prompt-threads, 0, 1 to 64"
+    "prompt-threads, 0, 1 to 64",
+    "forms, 0, 1 to 4096"
   })
   void badValueIsRefusedWithItsKeyAndWhatItAllows(String key, String value, String allowed) {
     Config config =

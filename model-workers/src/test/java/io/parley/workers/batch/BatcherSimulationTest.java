@@ -150,7 +150,7 @@ class BatcherSimulationTest {
             model,
             model,
             Works.INFO,
-            new BatcherSettings(slots, budget, 1 + random.nextInt(budget), cached, waiting, 1));
+            new BatcherSettings(slots, budget, 1 + random.nextInt(budget), cached, waiting, 1, 4));
     Conversations conversations = new Conversations(random, context);
     Map<Integer, Run> live = new LinkedHashMap<>();
     List<Run> all = new ArrayList<>();

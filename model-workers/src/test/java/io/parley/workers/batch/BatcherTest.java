@@ -3,6 +3,7 @@ package io.parley.workers.batch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.parley.routing.protocol.AnswerForm;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Priority;
@@ -12,8 +13,12 @@ import io.parley.routing.protocol.Work;
 import io.parley.workers.engine.EngineException;
 import io.parley.workers.replica.Recorder;
 import io.parley.workers.replica.Works;
+import io.parley.workers.text.Tokenizer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -202,6 +207,142 @@ class BatcherTest {
   }
 
   @Test
+  void anAnswerWithAFormRunsBesideOthersAndChangesNone() {
+    Recorder alone = new Recorder();
+    batcher.admit(endlessOf("a", 1, 20), PROMPT, 0, alone);
+    while (batcher.iterate(NOW)) {}
+    Batcher mixed = jsonBatcher(64);
+    Recorder free = new Recorder();
+    List<Recorder> held = new ArrayList<>();
+    mixed.admit(endlessOf("b", 1, 20), PROMPT, 0, free);
+    for (int n = 2; n < 5; n++) {
+      held.add(new Recorder());
+      mixed.admit(formed(n, SCHEMA), new int[] {n, 2, 3}, 0, held.get(n - 2));
+    }
+    while (mixed.iterate(NOW)) {}
+    assertThat(free.verified().ids()).isEqualTo(alone.verified().ids());
+    for (Recorder recorder : held) {
+      assertThat(recorder.verified().finish().orElseThrow().reason()).isEqualTo(FinishReason.STOP);
+      assertThat(recorder.answer().replace(" ", ""))
+          .matches("\\{\"a\":\\[((1|0|true|\"[a01]{0,3}\")(,|(?=])))*]}");
+    }
+  }
+
+  @Test
+  void anInterruptedAnswerWithAFormGoesOnAsItWould() {
+    for (int n = 1; n < 12; n++) {
+      Recorder whole = new Recorder();
+      Batcher first = jsonBatcher(64);
+      first.admit(formed(n, SCHEMA), PROMPT, 0, whole);
+      while (first.iterate(NOW)) {}
+      for (int cut = 0; cut <= whole.verified().ids().size(); cut++) {
+        Recorder rest = new Recorder();
+        Batcher second = jsonBatcher(64);
+        List<Integer> prefix = whole.ids().subList(0, cut);
+        second.admit(Works.withPrefix(formed(n, SCHEMA), prefix), PROMPT, 0, rest);
+        while (second.iterate(NOW)) {}
+        assertThat(rest.verified().ids()).isEqualTo(whole.ids().subList(cut, whole.ids().size()));
+        assertThat(rest.finish()).isEqualTo(whole.finish());
+      }
+    }
+  }
+
+  @Test
+  void anAnswerWithAFormIsCutAtItsLimit() {
+    Recorder recorder = new Recorder();
+    Batcher json = jsonBatcher(64);
+    SamplingParams two = SamplingParams.greedy(2).withForm(Optional.of(form(SCHEMA)));
+    json.admit(Works.work(1, "x", two), PROMPT, 0, recorder);
+    while (json.iterate(NOW)) {}
+    assertThat(recorder.verified().finish().orElseThrow().reason()).isEqualTo(FinishReason.LENGTH);
+    assertThat(recorder.ids()).hasSize(2);
+  }
+
+  @Test
+  void aFormThatNoTokenFitsFailsItsWorkAlone() {
+    Recorder free = new Recorder();
+    Recorder held = new Recorder();
+    Recorder wrong = new Recorder();
+    Recorder bad = new Recorder();
+    batcher.admit(Works.work(1, "x", SamplingParams.greedy(5)), PROMPT, 0, free);
+    batcher.admit(formed(2, "{\"type\":\"integer\"}"), PROMPT, 0, held); // there are letters only
+    batcher.admit(Works.withPrefix(formed(3, "{\"type\":\"null\"}"), List.of(3)), PROMPT, 0, wrong);
+    batcher.admit(formed(4, "{\"not\":{}}"), PROMPT, 0, bad);
+    while (batcher.iterate(NOW)) {}
+    assertThat(free.verified().finish()).isPresent();
+    for (Recorder failed : List.of(held, wrong, bad)) {
+      assertThat(failed.verified().failure()).contains(FailureCode.FORM_FAILED);
+    }
+    assertThat(batcher.stats().freeBlocks()).isEqualTo(16);
+  }
+
+  @Test
+  void logProbabilitiesOfAnAnswerWithAFormAreThoseOfTheModel() {
+    SamplingParams asked =
+        new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, false, true, 20)
+            .withForm(Optional.of(form(SCHEMA)));
+    Recorder recorder = new Recorder();
+    Batcher json = jsonBatcher(64);
+    json.admit(Works.work(1, "x", asked), PROMPT, 0, recorder);
+    while (json.iterate(NOW)) {}
+    Token token = recorder.verified().tokens().get(0);
+    assertThat(token.text()).startsWith("{");
+    // others were likelier, and are reported
+    assertThat(token.logProb().orElseThrow().alternatives().get(0).id()).isNotEqualTo(token.id());
+  }
+
+  private static final String SCHEMA =
+      """
+      {"type":"object","properties":{"a":{"type":"array","maxItems":4,"items":
+        {"anyOf":[{"type":"integer","minimum":0,"maximum":1},{"const":true},
+          {"type":"string","pattern":"^[a01]{0,3}$"}]}}},"required":["a"]}""";
+
+  private static AnswerForm form(String schema) {
+    return AnswerForm.of(new AnswerForm.JsonFormat("", Optional.of(schema)));
+  }
+
+  private static Work formed(int n, String schema) {
+    SamplingParams drawn =
+        new SamplingParams(1, 1, 0, 0, 1, 0, 0.5, n, List.of(), 1000, n % 2 == 0, false, 0);
+    return Works.work(n, "x", drawn.withForm(Optional.of(form(schema))));
+  }
+
+  /** The fake model with tokens of which JSON can be made. */
+  private static Batcher jsonBatcher(int context) {
+    FakeModel json = new FakeModel(FakeModel.spec(context, 4, 64, 32), 4);
+    return new Batcher(
+        json, new JsonTokens(), Works.INFO, new BatcherSettings(4, 32, 8, true, 10, 1, 2));
+  }
+
+  /** The ids of {@link FakeModel}, with other texts. */
+  private static final class JsonTokens implements Tokenizer {
+    private static final List<String> TEXTS =
+        List.of(
+            "{", "}", "[", "]", "\"", ":", ",", "a", "0", "1", "true", "{\"", "\":", "\":[", "],",
+            "]}", "\",", "\",\"", "1,", "0]", "01", "a\"", "t", "r", "u", "e", " ", "");
+
+    @Override
+    public int[] encode(String text, boolean parseSpecial) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public byte[] bytes(int id) {
+      return TEXTS.get(id).getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public Set<Integer> endOfGeneration() {
+      return Set.of(FakeModel.END);
+    }
+
+    @Override
+    public int vocabularySize() {
+      return FakeModel.VOCABULARY;
+    }
+  }
+
+  @Test
   void logProbabilitiesComeWithPieces() {
     SamplingParams asked = new SamplingParams(0, 1, 0, 0, 1, 0, 0, 0, List.of(), 1, true, true, 2);
     Recorder recorder = new Recorder();
@@ -346,7 +487,7 @@ class BatcherTest {
   void preemptedSequenceFindsItsBlocksAgain() {
     FakeModel memory = new FakeModel(FakeModel.spec(64, 4, 16, 32), 2);
     Batcher full =
-        new Batcher(memory, memory, Works.INFO, new BatcherSettings(2, 32, 32, true, 10, 1));
+        new Batcher(memory, memory, Works.INFO, new BatcherSettings(2, 32, 32, true, 10, 1, 4));
     Recorder bulk = new Recorder();
     full.admit(Works.withPriority(endlessOf("a", 1, 30), Priority.BULK), PROMPT, 0, bulk);
     full.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
@@ -361,7 +502,7 @@ class BatcherTest {
 
   private Batcher batcher(int slots, int budget, int chunk, int waiting) {
     return new Batcher(
-        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, true, waiting, 1));
+        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, true, waiting, 1, 4));
   }
 
   private static Work endlessOf(String tenant, int n, int maxTokens) {

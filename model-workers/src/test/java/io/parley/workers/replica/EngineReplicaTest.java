@@ -3,6 +3,7 @@ package io.parley.workers.replica;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.parley.routing.protocol.AnswerForm;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
@@ -21,6 +22,7 @@ import java.nio.FloatBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -209,9 +211,22 @@ class EngineReplicaTest {
     Awaitility.await().until(() -> replica.stats().freeBlocks() == 64);
   }
 
+  @Test
+  void aFormThatCannotBeHeldToFailsItsWork() throws InterruptedException {
+    model.open();
+    AnswerForm form = AnswerForm.of(new AnswerForm.JsonFormat("", Optional.of("{\"not\": {}}")));
+    Recorder held = new Recorder();
+    Recorder free = new Recorder();
+    replica.start(
+        Works.work(1, "text", SamplingParams.greedy(5).withForm(Optional.of(form))), held);
+    replica.start(work(2, 5), free);
+    assertThat(held.await().failure()).contains(FailureCode.FORM_FAILED);
+    assertThat(free.await().finish()).isPresent();
+  }
+
   private EngineReplica replica(GatedModel gated) {
     return new EngineReplica(
-        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2));
+        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2, 4));
   }
 
   private static Work work(int n, int maxTokens) {

@@ -99,6 +99,46 @@ class SamplerTest {
   }
 
   @Test
+  void whatIsNotAllowedIsImpossible() throws BadLogitsException {
+    Random random = new Random(3);
+    int size = 200;
+    Sampler sampler = new Sampler(size);
+    for (int round = 0; round < 200; round++) {
+      float[] row = new float[size];
+      float[] cut = new float[size];
+      long[] allowed = new long[(size + 63) / 64];
+      TokenCounts counts = new TokenCounts();
+      int only = random.nextInt(size);
+      for (int id = 0; id < size; id++) {
+        row[id] = (float) (5 * random.nextGaussian());
+        boolean may = id == only || random.nextInt(1 + round % 20) == 0;
+        allowed[id >> 6] |= may ? 1L << id : 0;
+        cut[id] = may ? row[id] : Float.NEGATIVE_INFINITY;
+        counts.addAnswer(random.nextInt(size));
+      }
+      double temperature = round % 3;
+      double topP = round % 2 == 0 ? 1 : 0.8;
+      SamplingParams params =
+          new SamplingParams(
+              temperature,
+              topP,
+              round % 5,
+              0,
+              1,
+              round % 4,
+              0,
+              round,
+              List.of(),
+              1,
+              true,
+              false,
+              0);
+      assertThat(sampler.sample(FloatBuffer.wrap(row), 0, params, counts, round, allowed))
+          .isEqualTo(sampler.sample(FloatBuffer.wrap(cut), 0, params, counts, round));
+    }
+  }
+
+  @Test
   void nucleusHasTheLikeliestTokenAtLeast() throws BadLogitsException {
     FloatBuffer row = FloatBuffer.wrap(new float[] {1, 3, 2});
     for (int position = 0; position < 50; position++) {

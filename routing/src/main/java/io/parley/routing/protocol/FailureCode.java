@@ -10,6 +10,10 @@ public enum FailureCode {
   INVALID_MESSAGES(false),
   /** The prompt could not be made, by a defect; another attempt would fail as well. */
   PROMPT_FAILED(false),
+  /**
+   * No token of the model's vocabulary fits the answer's form; another attempt would fail as well.
+   */
+  FORM_FAILED(false),
   /** The engine failed, altogether or with this attempt; another attempt may succeed. */
   ENGINE_FAILED(true),
   /** The worker died, stalled or left. */

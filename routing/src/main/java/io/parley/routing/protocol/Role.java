@@ -4,7 +4,9 @@ package io.parley.routing.protocol;
 public enum Role {
   SYSTEM,
   USER,
-  ASSISTANT;
+  ASSISTANT,
+  /** What a tool gave. */
+  TOOL;
 
   /** The name in chat templates and in the HTTP API. */
   public String wireName() {
@@ -12,6 +14,7 @@ public enum Role {
       case SYSTEM -> "system";
       case USER -> "user";
       case ASSISTANT -> "assistant";
+      case TOOL -> "tool";
     };
   }
 }

@@ -1,6 +1,8 @@
 package io.parley.routing.protocol;
 
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 
 /**
  * How tokens are drawn and when the drawing ends.
@@ -19,6 +21,8 @@ import java.util.List;
  * @param ignoreEos go on past the model's end-of-generation tokens (for benchmarks)
  * @param logProbs whether each token carries its log-probability
  * @param topLogProbs how many alternatives come with it, 0 to 20
+ * @param form the form that the answer must have, if any: tokens that would leave it are not drawn,
+ *     and the answer ends with it, whatever {@code ignoreEos} says
  */
 public record SamplingParams(
     double temperature,
@@ -33,13 +37,66 @@ public record SamplingParams(
     int maxTokens,
     boolean ignoreEos,
     boolean logProbs,
-    int topLogProbs) {
+    int topLogProbs,
+    Optional<AnswerForm> form) {
 
   public SamplingParams {
     stop = List.copyOf(stop);
+    form = Objects.requireNonNullElse(form, Optional.empty());
     if (maxTokens < 1) {
       throw new IllegalArgumentException("maxTokens is at least 1");
     }
+  }
+
+  /** For an answer of any form. */
+  public SamplingParams(
+      double temperature,
+      double topP,
+      int topK,
+      double minP,
+      double repetitionPenalty,
+      double presencePenalty,
+      double frequencyPenalty,
+      long seed,
+      List<String> stop,
+      int maxTokens,
+      boolean ignoreEos,
+      boolean logProbs,
+      int topLogProbs) {
+    this(
+        temperature,
+        topP,
+        topK,
+        minP,
+        repetitionPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        seed,
+        stop,
+        maxTokens,
+        ignoreEos,
+        logProbs,
+        topLogProbs,
+        Optional.empty());
+  }
+
+  /** The same for an answer of this form. */
+  public SamplingParams withForm(Optional<AnswerForm> replacement) {
+    return new SamplingParams(
+        temperature,
+        topP,
+        topK,
+        minP,
+        repetitionPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        seed,
+        stop,
+        maxTokens,
+        ignoreEos,
+        logProbs,
+        topLogProbs,
+        replacement);
   }
 
   /** Greedy decoding of at most {@code maxTokens} tokens. */

@@ -1,5 +1,6 @@
 package io.parley.sessions.domain;
 
+import io.parley.routing.protocol.AnswerForm;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.TokenLogProb;
@@ -32,6 +33,9 @@ final class Weight {
     long sum = 0;
     for (Message message : messages) {
       sum += FRAME + utf8(message.content());
+      for (String callId : message.callIds()) {
+        sum += FRAME + utf8(callId);
+      }
     }
     return sum;
   }
@@ -50,6 +54,20 @@ final class Weight {
     sum += request.instructions().map(Weight::utf8).orElse(0);
     for (String stop : request.sampling().stop()) {
       sum += FRAME + utf8(stop);
+    }
+    sum += request.sampling().form().map(Weight::of).orElse(0L);
+    return sum;
+  }
+
+  private static long of(AnswerForm form) {
+    long sum = FRAME;
+    if (form.json().isPresent()) {
+      sum += FRAME + utf8(form.json().get().name());
+      sum += form.json().get().schema().map(Weight::utf8).orElse(0);
+    }
+    for (AnswerForm.Tool tool : form.tools()) {
+      sum += FRAME + utf8(tool.name()) + utf8(tool.parameters());
+      sum += tool.description().map(Weight::utf8).orElse(0);
     }
     return sum;
   }

@@ -1,5 +1,8 @@
 package io.parley.sessions.journal;
 
+import io.parley.sessions.SessionCommand.TurnRequest;
+import io.parley.sessions.domain.Existing;
+import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionEvent;
 import io.parley.sessions.journal.StoredEvent.AttemptStartedV1;
@@ -26,6 +29,9 @@ import java.util.function.Function;
 /**
  * Which persisted form each manifest names, and which of them is written today. A manifest stays in
  * the table of what is read for ever; the table of what is written has one line for each event.
+ *
+ * <p>A turn whose answer has a form is written under a manifest of its own: whoever does not know
+ * forms must not read it and go on without.
  */
 final class Manifests {
   /** A persisted form of something. */
@@ -36,6 +42,9 @@ final class Manifests {
 
   /** How a class is written today. */
   record Writer(String manifest, Function<Object, Form> store) {}
+
+  private static final String TURN_WITH_FORM = "turn-started.v2";
+  private static final String SESSION_WITH_FORMS = "session.v3";
 
   private final Map<String, Class<? extends Form>> forms = new HashMap<>();
   private final Map<Class<?>, Writer> writers = new HashMap<>();
@@ -96,6 +105,8 @@ final class Manifests {
         e -> new SessionDeletedV1(e.at()));
     add(Session.class, "session.v2", SessionV2.class, SessionV2::of);
     forms.put("session.v1", SessionV1.class);
+    forms.put(TURN_WITH_FORM, TurnStartedV1.class);
+    forms.put(SESSION_WITH_FORMS, SessionV2.class);
   }
 
   private <E> void add(
@@ -115,7 +126,24 @@ final class Manifests {
     if (writer == null) {
       throw new IllegalArgumentException("no manifest for " + type.getName());
     }
-    return writer;
+    return hasForm(value) ? new Writer(withForm(writer.manifest()), writer.store()) : writer;
+  }
+
+  private static boolean hasForm(Object value) {
+    if (value instanceof SessionEvent.TurnStarted started) {
+      return hasForm(started.request());
+    }
+    return value instanceof Existing session
+        && (session.conversation().turns().stream().anyMatch(t -> hasForm(t.spec().request()))
+            || (session instanceof Generating running && hasForm(running.turn().spec().request())));
+  }
+
+  private static boolean hasForm(TurnRequest request) {
+    return request.sampling().form().isPresent();
+  }
+
+  private static String withForm(String manifest) {
+    return manifest.startsWith("session.") ? SESSION_WITH_FORMS : TURN_WITH_FORM;
   }
 
   /**

@@ -1,5 +1,9 @@
 package io.parley.sessions.journal;
 
+import io.parley.routing.protocol.AnswerForm;
+import io.parley.routing.protocol.AnswerForm.JsonFormat;
+import io.parley.routing.protocol.AnswerForm.Tool;
+import io.parley.routing.protocol.AnswerForm.ToolUse;
 import io.parley.routing.protocol.ContextPolicy;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Message;
@@ -25,17 +29,24 @@ import java.util.Optional;
 final class Stored {
   private Stored() {}
 
-  /** A message. */
-  record MessageV1(String role, String content) {
+  /**
+   * A message.
+   *
+   * @param callIds absent where it has none
+   */
+  record MessageV1(String role, String content, List<String> callIds) {
     static MessageV1[] of(List<Message> messages) {
       return messages.stream()
-          .map(m -> new MessageV1(m.role().name(), m.content()))
+          .map(
+              m ->
+                  new MessageV1(
+                      m.role().name(), m.content(), m.callIds().isEmpty() ? null : m.callIds()))
           .toArray(MessageV1[]::new);
     }
 
     static List<Message> messages(MessageV1[] stored) {
       return Arrays.stream(orEmpty(stored))
-          .map(m -> new Message(Role.valueOf(m.role()), m.content()))
+          .map(m -> new Message(Role.valueOf(m.role()), m.content(), Stored.orEmpty(m.callIds())))
           .toList();
     }
 
@@ -44,7 +55,60 @@ final class Stored {
     }
   }
 
-  /** How tokens are drawn. */
+  /**
+   * The form of an answer. What it means to a model and how an answer is held to it is the code's:
+   * a schema is stored as it was asked.
+   *
+   * @param json whether the answer is JSON; with {@code jsonName} and, if any, its {@code
+   *     jsonSchema}
+   * @param tools absent where there are none, as are {@code toolUse} and {@code function}
+   */
+  record FormV1(
+      boolean json,
+      String jsonName,
+      String jsonSchema,
+      ToolV1[] tools,
+      String toolUse,
+      String function) {
+    static FormV1 of(AnswerForm form) {
+      return new FormV1(
+          form.json().isPresent(),
+          form.json().map(JsonFormat::name).orElse(null),
+          form.json().flatMap(JsonFormat::schema).orElse(null),
+          form.tools().isEmpty()
+              ? null
+              : form.tools().stream().map(ToolV1::of).toArray(ToolV1[]::new),
+          form.tools().isEmpty() ? null : form.toolUse().name(),
+          form.function().orElse(null));
+    }
+
+    AnswerForm form() {
+      return new AnswerForm(
+          json
+              ? Optional.of(new JsonFormat(jsonName, Optional.ofNullable(jsonSchema)))
+              : Optional.empty(),
+          tools == null ? List.of() : Arrays.stream(tools).map(ToolV1::tool).toList(),
+          toolUse == null ? ToolUse.NONE : ToolUse.valueOf(toolUse),
+          Optional.ofNullable(function));
+    }
+  }
+
+  /** A function that an answer may call. */
+  record ToolV1(String name, String description, String parameters) {
+    static ToolV1 of(Tool tool) {
+      return new ToolV1(tool.name(), tool.description().orElse(null), tool.parameters());
+    }
+
+    Tool tool() {
+      return new Tool(name, Optional.ofNullable(description), parameters);
+    }
+  }
+
+  /**
+   * How tokens are drawn.
+   *
+   * @param form absent where the answer may have any
+   */
   record SamplingV1(
       double temperature,
       double topP,
@@ -58,7 +122,8 @@ final class Stored {
       int maxTokens,
       boolean ignoreEos,
       boolean logProbs,
-      int topLogProbs) {
+      int topLogProbs,
+      FormV1 form) {
     static SamplingV1 of(SamplingParams p) {
       return new SamplingV1(
           p.temperature(),
@@ -73,7 +138,8 @@ final class Stored {
           p.maxTokens(),
           p.ignoreEos(),
           p.logProbs(),
-          p.topLogProbs());
+          p.topLogProbs(),
+          p.form().map(FormV1::of).orElse(null));
     }
 
     SamplingParams params() {
@@ -90,7 +156,8 @@ final class Stored {
           maxTokens,
           ignoreEos,
           logProbs,
-          topLogProbs);
+          topLogProbs,
+          Optional.ofNullable(form).map(FormV1::form));
     }
   }
 

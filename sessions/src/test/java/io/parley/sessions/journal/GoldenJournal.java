@@ -1,5 +1,9 @@
 package io.parley.sessions.journal;
 
+import io.parley.routing.protocol.AnswerForm;
+import io.parley.routing.protocol.AnswerForm.JsonFormat;
+import io.parley.routing.protocol.AnswerForm.Tool;
+import io.parley.routing.protocol.AnswerForm.ToolUse;
 import io.parley.routing.protocol.ContextPolicy;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.FinishReason;
@@ -48,6 +52,9 @@ final class GoldenJournal {
 
   /** Written by versions that knew no fingerprint of a session. */
   static final String OLD_SNAPSHOT = "snapshot-session.v1.cbor";
+
+  /** Of a session with a turn whose answer has a form. */
+  static final String FORM_SNAPSHOT = "snapshot-session.v3.cbor";
 
   static final String OLD_CREATED = "01-session-created.v1.cbor";
 
@@ -130,7 +137,40 @@ final class GoldenJournal {
             1015, 3, 1, 0, List.of(new Token(20, "x", Optional.of(logProb)), new Token(21, "y"))),
         new TokensAppended(1016, 3, 1, 2, List.of(new Token(22, "z", Optional.of(logProb)))),
         new TurnCancelled(1017, 3),
-        new SessionDeleted(1018));
+        new SessionDeleted(1018),
+        withForm());
+  }
+
+  /** A turn whose answer has a form, and whose input tells of a tool's call. */
+  static TurnStarted withForm() {
+    AnswerForm form =
+        new AnswerForm(
+            Optional.of(new JsonFormat("colour", Optional.of("{\"enum\":[\"grün\",\"red\"]}"))),
+            List.of(
+                new Tool("paint", Optional.of("Paints."), "{\"type\":\"object\"}"),
+                new Tool("wait", Optional.empty(), "{}")),
+            ToolUse.AUTO,
+            Optional.of("paint"));
+    TurnRequest request =
+        new TurnRequest(
+            new ModelId("smollm2", "1"),
+            List.of(),
+            List.of(
+                new Message(Role.ASSISTANT, AnswerForm.call("paint", "{}"), List.of("call_1")),
+                new Message(Role.TOOL, "wet", List.of("call_1"))),
+            Optional.empty(),
+            SamplingParams.greedy(64).withForm(Optional.of(form)),
+            ContextPolicy.ERROR,
+            Priority.INTERACTIVE,
+            true,
+            false,
+            Map.of());
+    return new TurnStarted(1019, 1, "key-4", "fp-4", request);
+  }
+
+  /** The session that the snapshot with a form holds. */
+  static Session formSnapshot() {
+    return new Absent().applyAll(List.of(events().get(0), withForm()));
   }
 
   /** What the first event meant before it had a fingerprint. */
@@ -174,6 +214,7 @@ final class GoldenJournal {
       write(FOLDER.resolve(file.getKey()), serializer.toBinary(file.getValue()));
     }
     write(FOLDER.resolve(SNAPSHOT), serializer.toBinary(snapshot()));
+    write(FOLDER.resolve(FORM_SNAPSHOT), serializer.toBinary(formSnapshot()));
   }
 
   private static void write(Path file, byte[] bytes) throws IOException {

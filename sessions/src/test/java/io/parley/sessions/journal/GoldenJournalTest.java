@@ -72,11 +72,20 @@ class GoldenJournalTest {
   void aSnapshotIsTheSessionThatItWasTakenOf() throws IOException {
     assertThat(read(GoldenJournal.SNAPSHOT)).isEqualTo(GoldenJournal.snapshot());
     assertThat(read(GoldenJournal.OLD_SNAPSHOT)).isEqualTo(GoldenJournal.oldSnapshot());
+    assertThat(read(GoldenJournal.FORM_SNAPSHOT)).isEqualTo(GoldenJournal.formSnapshot());
   }
 
   @Test
   void aSessionThatWasMadeBeforeFingerprintsHasNone() throws IOException {
     assertThat(read(GoldenJournal.OLD_CREATED)).isEqualTo(GoldenJournal.oldCreated());
+  }
+
+  @Test
+  void whoKnowsNoFormsCannotReadATurnThatHasOne() {
+    assertThat(serializer.manifest(GoldenJournal.withForm())).isEqualTo("turn-started.v2");
+    assertThat(serializer.manifest(GoldenJournal.events().get(1))).isEqualTo("turn-started.v1");
+    assertThat(serializer.manifest(GoldenJournal.formSnapshot())).isEqualTo("session.v3");
+    assertThat(serializer.manifest(GoldenJournal.snapshot())).isEqualTo("session.v2");
   }
 
   @Test

@@ -30,16 +30,31 @@ public final class ChatJson {
     root.put("object", "chat.completion");
     ObjectNode choice = root.putArray("choices").addObject();
     choice.put("index", 0);
-    ObjectNode message = choice.putObject("message");
-    message.put("role", "assistant").put("content", turn.answer()).putNull("refusal");
+    Calls calls = Calls.of(turn.request(), turn.answer());
+    message(choice.putObject("message"), session, turn.number(), calls);
     if (turn.request().sampling().logProbs()) {
       logProbs(choice.putObject("logprobs"), tokens);
     } else {
       choice.putNull("logprobs");
     }
-    choice.put("finish_reason", finishReason(turn.finishReason()));
+    choice.put("finish_reason", finishReason(turn.finishReason(), calls.called()));
     usage(root.putObject("usage"), turn.prompt(), turn.tokenCount());
     return root;
+  }
+
+  private static void message(ObjectNode message, SessionId session, int turn, Calls calls) {
+    message.put("role", "assistant");
+    if (calls.calls().isEmpty()) {
+      message.put("content", calls.text());
+    } else {
+      message.put("content", calls.text().isEmpty() ? null : calls.text());
+      // one call ends an answer
+      Calls.Call call = calls.calls().get(0);
+      ObjectNode node = message.putArray("tool_calls").addObject();
+      node.put("id", Ids.call(session, turn)).put("type", "function");
+      node.putObject("function").put("name", call.name()).put("arguments", call.arguments());
+    }
+    message.putNull("refusal");
   }
 
   /** What all objects of a turn begin with. */
@@ -52,8 +67,16 @@ public final class ChatJson {
     return root;
   }
 
-  static String finishReason(Optional<FinishReason> reason) {
-    return reason.filter(r -> r == FinishReason.LENGTH).isPresent() ? "length" : "stop";
+  /**
+   * Why an answer ended.
+   *
+   * @param called whether it ended with a call of a tool
+   */
+  static String finishReason(Optional<FinishReason> reason, boolean called) {
+    if (reason.filter(r -> r == FinishReason.LENGTH).isPresent()) {
+      return "length";
+    }
+    return called ? "tool_calls" : "stop";
   }
 
   static void usage(ObjectNode usage, Optional<PromptInfo> prompt, int tokens) {

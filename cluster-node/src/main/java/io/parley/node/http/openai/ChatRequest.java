@@ -46,11 +46,12 @@ public record ChatRequest(
         model,
         messages,
         Sampling.read(
-            in,
-            model,
-            List.of("max_completion_tokens", "max_tokens"),
-            Sampling.chatLogProbs(in),
-            seeds),
+                in,
+                model,
+                List.of("max_completion_tokens", "max_tokens"),
+                Sampling.chatLogProbs(in),
+                seeds)
+            .withForm(Forms.chat(in)),
         truncation(in),
         stream,
         includeUsage,
@@ -62,11 +63,8 @@ public record ChatRequest(
     in.string("user");
     in.integer("n", 1, 128);
     in.unsupportedUnless("n", Set.of("1"));
-    in.unsupportedUnless("tools", Set.of("[]"));
-    in.unsupportedUnless("tool_choice", Set.of("none", "auto"));
     in.unsupportedUnless("functions", Set.of("[]"));
     in.unsupportedUnless("function_call", Set.of("none", "auto"));
-    in.unsupportedUnless("response_format", Set.of("{\"type\":\"text\"}"));
     in.unsupportedUnless("logit_bias", Set.of("{}"));
     in.unsupportedUnless("modalities", Set.of("[\"text\"]"));
     in.unsupportedUnless("audio", Set.of());

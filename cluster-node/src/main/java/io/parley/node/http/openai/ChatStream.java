@@ -28,6 +28,10 @@ import java.util.regex.Matcher;
  * A turn as {@code chat.completion.chunk} events: the role, one chunk for each group of tokens, the
  * held-back tail, the finish, perhaps the usage, and {@code [DONE]}.
  *
+ * <p>Where the answer may call a tool, a chunk has text, a piece of the call, or both. What is held
+ * back depends on the tokens so far, so such a stream is read from its first token whoever takes it
+ * up.
+ *
  * <p>An event's id counts the tokens and the other events (marks) that are seen with it, so a
  * reader goes on exactly behind any event.
  */
@@ -42,8 +46,10 @@ public final class ChatStream implements TurnEvents {
   private final TurnRequest request;
   private final int turnNumber;
   private final boolean includeUsage;
-  private final int fromIndex;
+  private final int seenTokens;
+  private final Optional<CallReader> calls;
   private final Function<Optional<Failure>, ApiException> failures;
+  private boolean callEnded;
   private int next;
   private int marks;
   // what all content chunks have in common, once the turn is known
@@ -67,20 +73,21 @@ public final class ChatStream implements TurnEvents {
     this.request = request;
     this.includeUsage = includeUsage;
     this.failures = failures;
-    this.fromIndex = seen.map(EventId::tokens).orElse(0);
+    this.seenTokens = seen.map(EventId::tokens).orElse(0);
     this.marks = seen.map(EventId::marks).orElse(0);
-    this.next = fromIndex;
+    this.next = seenTokens;
+    this.calls = Calls.possible(request) ? Optional.of(new CallReader()) : Optional.empty();
   }
 
   @Override
   public int fromIndex() {
-    return fromIndex;
+    return calls.isPresent() ? 0 : seenTokens;
   }
 
   @Override
   public void requireReached(TurnProgress turn) {
-    boolean whole = turn.status().ended() && fromIndex == turn.tokenCount();
-    if (fromIndex > turn.tokenCount() || marks > (whole ? DONE : ROLE)) {
+    boolean whole = turn.status().ended() && seenTokens == turn.tokenCount();
+    if (seenTokens > turn.tokenCount() || marks > (whole ? DONE : ROLE)) {
       throw EventId.invalid("Last-Event-ID is of an event that this stream has not.");
     }
   }
@@ -103,7 +110,7 @@ public final class ChatStream implements TurnEvents {
     if (turn.prompt().isPresent()) {
       mark(ROLE, () -> delta("{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}"), events);
     }
-    next = slice.nextIndex();
+    next = Math.max(seenTokens, slice.nextIndex());
     content(slice, events);
     if (slice.last()) {
       close(turn, events);
@@ -119,20 +126,64 @@ public final class ChatStream implements TurnEvents {
   }
 
   private void content(TurnSlice slice, List<ByteString> events) {
-    StringBuilder text = new StringBuilder();
-    for (Token token : slice.tokens()) {
-      text.append(token.text());
-    }
-    boolean logProbs = request.sampling().logProbs();
-    if (logProbs && !slice.tokens().isEmpty()) {
+    int seen = Math.min(slice.tokens().size(), Math.max(0, seenTokens - slice.fromIndex()));
+    text(slice.tokens().subList(0, seen)); // so that the rest is understood as it was then
+    List<Token> fresh = slice.tokens().subList(seen, slice.tokens().size());
+    Optional<String> content = text(fresh);
+    if (request.sampling().logProbs() && !fresh.isEmpty()) {
       ObjectNode node = Json.object();
-      ChatJson.logProbs(node, slice.tokens());
-      String choice = "{\"content\":" + Json.quote(text.toString()) + "}";
+      ChatJson.logProbs(node, fresh);
+      String choice = content.orElse("{\"content\":\"\"}");
       events.add(
           event(chunkStart + choice + chunkEnd.replaceFirst("null", quoteReplacement(node))));
-    } else if (!text.isEmpty()) {
-      events.add(event(delta("{\"content\":" + Json.quote(text.toString()) + "}")));
+    } else {
+      content.ifPresent(delta -> events.add(event(delta(delta))));
     }
+  }
+
+  /** What these tokens add, as a delta; empty where it is nothing yet. */
+  private Optional<String> text(List<Token> tokens) {
+    StringBuilder text = new StringBuilder();
+    for (Token token : tokens) {
+      text.append(token.text());
+    }
+    if (calls.isPresent()) {
+      return parts(calls.get().push(text.toString()));
+    }
+    return text.isEmpty()
+        ? Optional.empty()
+        : Optional.of("{\"content\":" + Json.quote(text.toString()) + "}");
+  }
+
+  /**
+   * Parts of an answer as one delta: an event has an id of its own. An answer has one call at most.
+   */
+  private Optional<String> parts(List<CallReader.Part> parts) {
+    StringBuilder text = new StringBuilder();
+    StringBuilder arguments = new StringBuilder();
+    ObjectNode call = null;
+    for (CallReader.Part part : parts) {
+      if (part instanceof CallReader.Text more) {
+        text.append(more.text());
+      } else if (part instanceof CallReader.Begin begin) {
+        call = Json.object().put("index", 0).put("id", Ids.call(session, turnNumber));
+        call.put("type", "function").putObject("function").put("name", begin.name());
+      } else if (part instanceof CallReader.Arguments more) {
+        call = call == null ? Json.object().put("index", 0) : call;
+        arguments.append(more.json());
+      } else {
+        callEnded = true;
+      }
+    }
+    ObjectNode delta = Json.object();
+    if (!text.isEmpty()) {
+      delta.put("content", text.toString());
+    }
+    if (call != null) {
+      call.withObject("/function").put("arguments", arguments.toString());
+      delta.putArray("tool_calls").add(call);
+    }
+    return delta.isEmpty() ? Optional.empty() : Optional.of(delta.toString());
   }
 
   private static String quoteReplacement(ObjectNode node) {
@@ -141,9 +192,7 @@ public final class ChatStream implements TurnEvents {
 
   private void close(TurnProgress turn, List<ByteString> events) {
     if (turn.status() == TurnStatus.COMPLETED) {
-      if (!turn.tail().isEmpty()) {
-        mark(TAIL, () -> delta("{\"content\":" + Json.quote(turn.tail()) + "}"), events);
-      }
+      tail(turn).ifPresent(delta -> mark(TAIL, () -> delta(delta), events));
       mark(FINISH, () -> finish(turn), events);
       if (includeUsage) {
         mark(USAGE, () -> usage(turn), events);
@@ -158,8 +207,20 @@ public final class ChatStream implements TurnEvents {
     }
   }
 
+  private Optional<String> tail(TurnProgress turn) {
+    if (calls.isEmpty()) {
+      return turn.tail().isEmpty()
+          ? Optional.empty()
+          : Optional.of("{\"content\":" + Json.quote(turn.tail()) + "}");
+    }
+    List<CallReader.Part> parts = new ArrayList<>(calls.get().push(turn.tail()));
+    parts.addAll(calls.get().end());
+    return parts(parts);
+  }
+
   private String finish(TurnProgress turn) {
-    String reason = "\"finish_reason\":\"" + ChatJson.finishReason(turn.finishReason()) + "\"";
+    String why = ChatJson.finishReason(turn.finishReason(), callEnded);
+    String reason = "\"finish_reason\":\"" + why + "\"";
     return chunkStart + "{}" + chunkEnd.replace("\"finish_reason\":null", reason);
   }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.node.http.ApiException;
 import io.parley.node.http.Ids;
 import io.parley.node.http.Json;
+import io.parley.routing.protocol.AnswerForm;
 import io.parley.routing.protocol.ContextPolicy;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
@@ -15,6 +16,7 @@ import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionCommand.TurnView;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -37,7 +39,7 @@ public final class ResponsesJson {
       root.putObject("incomplete_details").put("reason", "max_output_tokens");
     }
     if (turn.status() == TurnStatus.COMPLETED || !turn.answer().isEmpty()) {
-      ((ArrayNode) root.get("output")).add(outputItem(session, turn, turn.answer()));
+      ((ArrayNode) root.get("output")).addAll(output(session, turn));
     }
     if (turn.status().ended()) {
       usage(root.putObject("usage"), turn);
@@ -70,8 +72,10 @@ public final class ResponsesJson {
             id -> root.putObject("conversation").put("id", id), () -> root.putNull("conversation"));
     root.put("store", request.stored());
     root.put("temperature", request.sampling().temperature());
-    root.putObject("text").putObject("format").put("type", "text");
-    root.put("tool_choice", "none").putArray("tools");
+    Optional<AnswerForm> form = request.sampling().form();
+    Forms.format(root.putObject("text").putObject("format"), form);
+    Forms.choice(root, form);
+    Forms.tools(root, form);
     root.put("top_p", request.sampling().topP());
     root.put(
         "truncation", request.contextPolicy() == ContextPolicy.DROP_OLDEST ? "auto" : "disabled");
@@ -105,6 +109,36 @@ public final class ResponsesJson {
     usage.put("total_tokens", prompt + turn.tokenCount());
   }
 
+  /** What the turn generated: a message, a call of a tool, or one and then the other. */
+  private static List<ObjectNode> output(SessionId session, TurnView turn) {
+    Calls calls = Calls.of(turn.request(), turn.answer());
+    List<ObjectNode> items = new ArrayList<>(2);
+    if (calls.calls().isEmpty() || !calls.text().isEmpty()) {
+      items.add(outputItem(session, turn, calls.text()));
+    }
+    calls.calls().stream()
+        .limit(1)
+        .map(c -> callItem(session, turn.number(), c))
+        .forEach(items::add);
+    return items;
+  }
+
+  /** The call that the turn generates. */
+  static ObjectNode callItem(SessionId session, int turn, Calls.Call call) {
+    return callItem(
+        Ids.callItem(session, turn),
+        Ids.call(session, turn),
+        call,
+        call.whole() ? "completed" : "incomplete");
+  }
+
+  static ObjectNode callItem(String id, String callId, Calls.Call call, String status) {
+    ObjectNode item = Json.object();
+    item.put("id", id).put("type", "function_call").put("status", status);
+    item.put("call_id", callId).put("name", call.name()).put("arguments", call.arguments());
+    return item;
+  }
+
   /** The message that the turn generates. */
   static ObjectNode outputItem(SessionId session, TurnView turn, String text) {
     String status =
@@ -135,8 +169,38 @@ public final class ResponsesJson {
     return part;
   }
 
-  /** A message as an item. */
-  public static ObjectNode item(String id, Message message) {
+  /**
+   * A message as items: calls of tools in it are items of their own.
+   *
+   * @param id of the message; those of its calls are made from it
+   */
+  public static List<ObjectNode> items(String id, Message message) {
+    if (message.role() == Role.TOOL) {
+      ObjectNode item = Json.object().put("id", id).put("type", "function_call_output");
+      item.put("call_id", String.join(" ", message.callIds())).put("status", "completed");
+      return List.of(item.put("output", message.content()));
+    }
+    Calls calls = Calls.of(message);
+    List<ObjectNode> items = new ArrayList<>();
+    if (calls.calls().isEmpty() || !calls.text().isBlank()) {
+      items.add(item(id, new Message(message.role(), calls.text())));
+    }
+    for (int i = 0; i < calls.calls().size(); i++) {
+      String callId = i < message.callIds().size() ? message.callIds().get(i) : "";
+      String itemId = "fc_" + id.substring(id.indexOf('_') + 1) + (i == 0 ? "" : "_c" + i);
+      items.add(callItem(itemId, callId, calls.calls().get(i), "completed"));
+    }
+    return items;
+  }
+
+  /** An answer that was asked so, with a name for the call in it, if there is one. */
+  public static Message answer(SessionId session, int turn, TurnRequest request, Message answer) {
+    return Calls.of(request, answer.content()).calls().isEmpty()
+        ? answer
+        : new Message(answer.role(), answer.content(), List.of(Ids.call(session, turn)));
+  }
+
+  private static ObjectNode item(String id, Message message) {
     ObjectNode item = Json.object();
     item.put("id", id).put("type", "message").put("status", "completed");
     item.put("role", message.role().wireName());

@@ -50,7 +50,8 @@ public record ResponsesRequest(
         model,
         input,
         in.string("instructions"),
-        Sampling.read(in, model, List.of("max_output_tokens"), Sampling.LogProbs.NONE, seeds),
+        Sampling.read(in, model, List.of("max_output_tokens"), Sampling.LogProbs.NONE, seeds)
+            .withForm(Forms.response(in)),
         ChatRequest.truncation(in),
         previous,
         conversation,
@@ -69,16 +70,11 @@ public record ResponsesRequest(
 
   private static void refuseWhatIsNotServed(JsonInput in) {
     in.string("user");
-    in.bool("parallel_tool_calls");
-    in.unsupportedUnless("tools", Set.of("[]"));
-    in.unsupportedUnless("tool_choice", Set.of("none", "auto"));
     in.unsupportedUnless("include", Set.of("[]"));
     in.unsupportedUnless("prompt", Set.of());
     in.unsupportedUnless("reasoning", Set.of("{}"));
     in.unsupportedUnless("max_tool_calls", Set.of());
     in.unsupportedUnless("top_logprobs", Set.of("0"));
-    Optional<JsonInput> text = in.object("text");
-    text.ifPresent(object -> object.unsupportedUnless("format", Set.of("{\"type\":\"text\"}")));
   }
 
   /** What a session is asked. */

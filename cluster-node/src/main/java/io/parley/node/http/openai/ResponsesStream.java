@@ -67,7 +67,8 @@ public final class ResponsesStream implements TurnEvents {
       return opening || delta || closing;
     }
 
-    private ApiException unknown() {
+    /** The error for an event that the stream has not. */
+    ApiException unknown() {
       return event.isPresent()
           ? EventId.invalid("Last-Event-ID is of an event that this stream has not.")
           : JsonInput.invalid("starting_after", "must be the number of an event of the stream.");

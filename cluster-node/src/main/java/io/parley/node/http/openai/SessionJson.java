@@ -53,7 +53,10 @@ public final class SessionJson {
     node.put("answer", turn.answer()).put("token_count", turn.tokenCount());
     node.put(
         "finish_reason",
-        turn.status() == TurnStatus.COMPLETED ? ChatJson.finishReason(turn.finishReason()) : null);
+        turn.status() == TurnStatus.COMPLETED
+            ? ChatJson.finishReason(
+                turn.finishReason(), Calls.of(turn.request(), turn.answer()).called())
+            : null);
     ChatJson.usage(node.putObject("usage"), turn.prompt(), turn.tokenCount());
     node.put("dropped_messages", turn.prompt().map(prompt -> prompt.droppedMessages()).orElse(0));
     node.put("attempts", turn.attempts());
