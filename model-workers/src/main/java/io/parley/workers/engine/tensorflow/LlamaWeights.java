@@ -63,16 +63,19 @@ final class LlamaWeights {
    * @param inputs width of what it is multiplied with
    * @param columns 1 for a vector
    */
-  record Variable(String name, int group, Form form, int inputs, int columns, List<Part> parts) {
+  record Variable(String name, int group, Form form, int inputs, int columns, List<Part> parts)
+      implements StoredVariable {
     boolean isVector() {
       return form == Form.VECTOR;
     }
 
-    Class<? extends TType> storedType() {
+    @Override
+    public Class<? extends TType> storedType() {
       return isVector() ? TFloat32.class : TBfloat16.class;
     }
 
-    Shape shape() {
+    @Override
+    public Shape shape() {
       return switch (form) {
         case VECTOR -> Shape.of(inputs);
         case ROWS -> Shape.of(columns, inputs);

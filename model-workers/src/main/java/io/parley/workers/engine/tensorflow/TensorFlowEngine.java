@@ -60,7 +60,7 @@ public final class TensorFlowEngine implements Engine {
     try (GgufFile file = GgufFile.open(gguf)) {
       config = LlamaSupport.read(file);
       startRuntime();
-      kernels = chooseKernels(settings, config);
+      kernels = chooseKernels(settings, KernelGraph.obstacle(config));
       recipe = kernels.isPresent() ? Recipe.KERNELS : Recipe.ofGraph(arithmetic(settings));
       savedModel =
           SavedModelImporter.obtain(file, config, sha256, recipe, settings.cacheFolder(), listener);
@@ -87,7 +87,7 @@ public final class TensorFlowEngine implements Engine {
   }
 
   /** DJL must load TensorFlow, in its own way, before anything else touches it. */
-  private static void startRuntime() {
+  static void startRuntime() {
     try {
       LOG.debug("TensorFlow {}", ai.djl.engine.Engine.getEngine("TensorFlow").getVersion());
     } catch (RuntimeException | LinkageError e) {
@@ -95,8 +95,12 @@ public final class TensorFlowEngine implements Engine {
     }
   }
 
-  /** Empty: the pure graph. What was asked for by name and is not there is an error. */
-  private static Optional<Kernels> chooseKernels(EngineSettings settings, LlamaConfig config) {
+  /**
+   * Empty: the pure graph. What was asked for by name and is not there is an error.
+   *
+   * @param ofModel why the model cannot use the kernels, if it cannot
+   */
+  static Optional<Kernels> chooseKernels(EngineSettings settings, Optional<String> ofModel) {
     if (settings.kernels() == Kernels.OFF) {
       return Optional.empty();
     }
@@ -104,9 +108,7 @@ public final class TensorFlowEngine implements Engine {
     boolean byName = settings.kernels() != Kernels.AUTO;
     Kernels variant = byName ? settings.kernels() : cpu.bestKernels();
     Optional<String> obstacle =
-        cpu.runs(variant)
-            ? KernelGraph.obstacle(config)
-            : Optional.of("this CPU lacks its instructions");
+        cpu.runs(variant) ? ofModel : Optional.of("this CPU lacks its instructions");
     if (obstacle.isEmpty()) {
       obstacle = KernelLibrary.load(settings.cacheFolder());
     }
@@ -146,7 +148,7 @@ public final class TensorFlowEngine implements Engine {
    *
    * @param threads of TensorFlow's own operations
    */
-  private static ConfigProto sessionOptions(int threads) {
+  static ConfigProto sessionOptions(int threads) {
     return ConfigProto.newBuilder()
         .setIntraOpParallelismThreads(threads)
         .setInterOpParallelismThreads(-1)
