@@ -1,8 +1,9 @@
 package io.parley.node;
 
+import akka.actor.typed.Behavior;
 import com.typesafe.config.Config;
-import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
+import io.parley.workers.ModelWorker;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineSettings;
@@ -12,10 +13,7 @@ import io.parley.workers.engine.tensorflow.TensorFlowEngine;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.model.ModelManifest;
-import io.parley.workers.model.ModelStore;
-import io.parley.workers.model.ModelStoreException;
 import io.parley.workers.model.ModelSupport;
-import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.replica.EngineReplica;
 import io.parley.workers.replica.Replica;
@@ -26,74 +24,33 @@ import io.parley.workers.text.TokenizerException;
 import java.io.UncheckedIOException;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A model of the store, loaded on this node. The first replica is made while the node starts, so
  * that a bad file stops the start with one clear line; a worker whose replica broke asks for
  * another.
  */
-final class LoadedModel implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(LoadedModel.class);
-
+final class LoadedModel implements ServedModel {
   private final String spec;
   private final StoredModel stored;
   private final EngineSettings engineSettings;
   private final BatcherSettings batcherSettings;
   private final AtomicReference<Replica> first = new AtomicReference<>();
 
-  private LoadedModel(String spec, StoredModel stored, Config config) {
+  LoadedModel(String spec, StoredModel stored, Config config) {
     this.spec = spec;
     this.stored = stored;
     this.engineSettings = EngineSettings.from(config);
     this.batcherSettings = BatcherSettings.from(config);
   }
 
-  /**
-   * Finds the model, and fetches it if the store lacks it.
-   *
-   * @param spec a name, {@code name@version}, a file or a source
-   * @throws StartupException when it cannot be fetched or is damaged
-   */
-  static LoadedModel obtain(String spec, Config config, StartupReporter reporter) {
-    StartupReporter.Step step = reporter.begin("model");
-    try {
-      StoredModel stored =
-          ModelStore.in(EngineSettings.from(config).cacheFolder())
-              .obtain(
-                  spec,
-                  new ProgressListener() {
-                    @Override
-                    public void step(String what) {
-                      log.info("Model {}: {}", spec, what);
-                    }
-
-                    @Override
-                    public void bytes(long done, long total) {
-                      step.progress(done, total);
-                    }
-                  });
-      step.done(stored.manifest().id().toString());
-      return new LoadedModel(spec, stored, config);
-    } catch (ModelStoreException e) {
-      throw new StartupException(e.getMessage(), e);
-    } catch (GgufException | UnsupportedModelException | UncheckedIOException e) {
-      throw unusable(spec, e);
-    }
-  }
-
-  /**
-   * Makes the first replica.
-   *
-   * @throws StartupException when the model is damaged or not for this engine
-   */
-  void load(StartupReporter reporter) {
+  @Override
+  public void load(StartupReporter reporter) {
     try {
       StartupReporter.Step step = reporter.begin("engine");
       Replica replica = open((part, done, total) -> step.progress(done, total));
       first.set(replica);
-      step.done(id() + ", " + replica.variant() + ", " + replica.slots() + " slots");
+      step.done(info().id() + ", " + replica.variant() + ", " + replica.slots() + " slots");
     } catch (GgufException
         | UnsupportedModelException
         | TokenizerException
@@ -108,17 +65,24 @@ final class LoadedModel implements AutoCloseable {
     return new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
   }
 
-  ModelId id() {
-    return stored.manifest().id();
+  @Override
+  public ModelInfo info() {
+    ModelManifest manifest = stored.manifest();
+    return new ModelInfo(
+        manifest.id(),
+        manifest.contextLength(),
+        manifest.createdEpochSeconds(),
+        "parley",
+        manifest.licence());
   }
 
-  /** A name that is allowed in an actor's path. */
-  String actorName() {
-    return id().toString().replace('@', '-');
+  @Override
+  public Behavior<?> worker() {
+    return ModelWorker.create(this::openReplica);
   }
 
   /** A replica for the worker to drive: the one loaded at the start, later a new one. */
-  Replica openReplica() {
+  private Replica openReplica() {
     return Optional.ofNullable(first.getAndSet(null)).orElseGet(() -> open(ImportListener.NONE));
   }
 
@@ -133,17 +97,9 @@ final class LoadedModel implements AutoCloseable {
     }
     TensorFlowEngine engine =
         TensorFlowEngine.load(stored.file(), manifest.sha256(), engineSettings, listener);
-    ModelInfo info =
-        new ModelInfo(
-            manifest.id(),
-            manifest.contextLength(),
-            manifest.createdEpochSeconds(),
-            "parley",
-            manifest.licence());
-    return new EngineReplica(info, engine, tokenizer, template, batcherSettings);
+    return new EngineReplica(info(), engine, tokenizer, template, batcherSettings);
   }
 
-  /** Frees what no worker took over. */
   @Override
   public void close() {
     Optional.ofNullable(first.getAndSet(null)).ifPresent(Replica::close);

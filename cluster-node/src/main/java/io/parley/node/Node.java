@@ -13,6 +13,7 @@ import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ModelCatalog;
 import io.parley.node.http.ShardedSessions;
+import io.parley.node.http.WorkerEmbeddings;
 import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalEndpoint;
@@ -22,10 +23,10 @@ import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.RoutingPolicy;
 import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSharding;
-import io.parley.workers.ModelWorker;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -51,7 +52,7 @@ public final class Node implements AutoCloseable {
   private final NodePlan plan;
   private final StartupReporter reporter;
   private Optional<Starting<NodeJournal>> journal = Optional.empty();
-  private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
+  private Optional<Starting<List<ServedModel>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
   private boolean closed; // guarded by this
@@ -86,10 +87,10 @@ public final class Node implements AutoCloseable {
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
     // before anything has been started or written: here most bad starts end
-    List<LoadedModel> obtained =
+    List<ServedModel> obtained =
         has("worker")
             ? plan.node().models().stream()
-                .map(model -> LoadedModel.obtain(model, plan.config(), reporter))
+                .map(model -> ServedModel.obtain(model, plan.config(), reporter))
                 .toList()
             : List.of();
     // neither needs the other, and both take seconds
@@ -129,12 +130,12 @@ public final class Node implements AutoCloseable {
     }
   }
 
-  private List<LoadedModel> load(List<LoadedModel> obtained) {
+  private List<ServedModel> load(List<ServedModel> obtained) {
     try {
       obtained.forEach(model -> model.load(reporter));
       return obtained;
     } catch (RuntimeException e) {
-      obtained.forEach(LoadedModel::close);
+      obtained.forEach(ServedModel::close);
       throw e;
     }
   }
@@ -182,14 +183,14 @@ public final class Node implements AutoCloseable {
     return actors;
   }
 
-  private static void startWorkers(ActorSystem<Void> actors, List<LoadedModel> models) {
+  private static void startWorkers(ActorSystem<Void> actors, List<ServedModel> models) {
     WorkerDirectory directory = WorkerDirectory.get(actors);
-    for (LoadedModel model : models) {
-      actors.systemActorOf(
-          ModelWorker.create(model::openReplica), "worker-" + model.actorName(), Props.empty());
+    for (ServedModel model : models) {
+      actors.systemActorOf(model.worker(), "worker-" + model.actorName(), Props.empty());
     }
-    for (LoadedModel model : models) {
-      await("the worker of " + model.id(), () -> directory.serves(model.id()));
+    for (ServedModel model : models) {
+      ModelId id = model.info().id();
+      await("the worker of " + id, () -> directory.serves(id));
     }
   }
 
@@ -200,6 +201,7 @@ public final class Node implements AutoCloseable {
         new HttpServer.Parts(
             new ShardedSessions(actors, httpSettings),
             catalog(actors),
+            new WorkerEmbeddings(actors, httpSettings),
             history,
             new NodeReadiness(actors, history, this::servedModels));
     try {
@@ -280,7 +282,7 @@ public final class Node implements AutoCloseable {
     Duration stopPatience = StopTimes.from(plan.config()).patience();
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
-        starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
+        starting -> starting.close(all -> all.forEach(ServedModel::close), Duration.ZERO));
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.journal().isEmbedded() ? stopPatience : Duration.ZERO;
     journal.ifPresent(

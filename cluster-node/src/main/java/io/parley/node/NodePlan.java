@@ -7,6 +7,7 @@ import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
 
 /**
@@ -22,7 +23,8 @@ public record NodePlan(
     RoutingSettings routing,
     WorkerSettings worker,
     BatcherSettings batcher,
-    EngineSettings engine) {
+    EngineSettings engine,
+    EmbeddingSettings embeddings) {
 
   /**
    * Reads and checks everything.
@@ -41,7 +43,8 @@ public record NodePlan(
               RoutingSettings.from(config),
               WorkerSettings.from(config),
               BatcherSettings.from(config),
-              EngineSettings.from(config));
+              EngineSettings.from(config),
+              EmbeddingSettings.from(config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
       return plan;
     } catch (IllegalArgumentException e) {

@@ -51,7 +51,8 @@ final class UpCommand implements Callable<Integer> {
   @Option(
       names = "--model",
       description =
-          "Model to serve; may be given more than once: a name in the store, a GGUF file, or a"
+          "Model to serve; may be given more than once: a name in the store, a GGUF file, a"
+              + " folder with a text encoder, or a"
               + " source (pypi:…, hf:…, https://…) (default: smollm2-135m-instruct).")
   private List<String> models = List.of();
 
@@ -153,7 +154,15 @@ final class UpCommand implements Callable<Integer> {
     }
     String base =
         "http://" + address.get().getAddress().getHostAddress() + ":" + address.get().getPort();
-    String model = node.servedModels().isEmpty() ? "" : node.servedModels().get(0).id().name();
+    Optional<String> model =
+        node.servedModels().stream()
+            .filter(served -> !served.embeds())
+            .map(served -> served.id().name())
+            .findFirst();
+    if (model.isEmpty()) {
+      return String.format(
+          Locale.ROOT, "%nParley is ready at %s/v1 after %.1f s.", base, tookNanos / 1e9);
+    }
     return String.format(
         Locale.ROOT,
         """
@@ -168,7 +177,7 @@ final class UpCommand implements Callable<Integer> {
         base,
         tookNanos / 1e9,
         base,
-        model,
+        model.get(),
         base);
   }
 }
