@@ -120,19 +120,24 @@ public final class WorkerEmbeddings implements Embeddings {
       ActorRef<WorkerMessage> worker = workers.get(0);
       asked.put(partId, worker);
       long left = Math.max(0, deadlineEpochMillis - System.currentTimeMillis());
-      return AskPattern.<WorkerMessage, EmbeddingReply>ask(
+      CompletionStage<EmbeddingReply> reply =
+          AskPattern.ask(
               worker,
               replyTo -> request(partId, from, replyTo),
               Duration.ofMillis(left).plus(GRACE),
-              system.scheduler())
+              system.scheduler());
+      if (cancelled) { // before it was asked
+        worker.tell(new EmbeddingRequest.Cancel(partId));
+      }
+      return reply
           .handle(
-              (reply, failure) -> {
+              (answer, failure) -> {
                 asked.remove(partId);
-                if (reply instanceof Embedded embedded) {
+                if (answer instanceof Embedded embedded) {
                   return CompletableFuture.completedFuture(embedded);
                 }
                 List<ActorRef<WorkerMessage>> others = workers.subList(1, workers.size());
-                if (reply instanceof Refused refused) {
+                if (answer instanceof Refused refused) {
                   return switch (refused.reason()) {
                     case FULL, ENGINE_FAILED, STOPPING -> part(from, others, error(refused, from));
                     case TOO_LONG, BAD_TOKENS, LATE ->

@@ -33,12 +33,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BiFunction;
-import java.util.function.Supplier;
 
 /**
  * The actor that owns one encoder: loading, then serving. It registers with the {@code
@@ -57,8 +52,19 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
       implements Internal {}
 
   private record Computed(
-      List<Slot> batch, List<float[]> vectors, long nanos, Optional<Throwable> failure)
+      Batch batch, List<float[]> vectors, long nanos, Optional<Throwable> failure)
       implements Internal {}
+
+  /** Texts that are computed together. */
+  private static final class Batch {
+    private static final Batch NONE = new Batch(List.of());
+
+    private final List<Slot> slots;
+
+    private Batch(List<Slot> slots) {
+      this.slots = slots;
+    }
+  }
 
   private record Leave() implements Internal {}
 
@@ -68,12 +74,11 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   private final EmbeddingSettings settings;
   private final InstantSource clock;
   private final EmbeddingQueue queue;
-  private final ExecutorService engineThread;
-  private final ExecutorService tokenizerThread;
   private final CompletableFuture<Done> stopped = new CompletableFuture<>();
   private final Cancellable leavesWithTheNode;
-  private Optional<EncoderReplica> replica = Optional.empty();
-  private boolean computing;
+  private Optional<RunningEncoder> encoder = Optional.empty();
+
+  private Batch running = Batch.NONE;
 
   /** Read by the thread that loads: an encoder that comes too late is closed at once. */
   private final AtomicBoolean ended = new AtomicBoolean();
@@ -116,8 +121,6 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     this.settings = settings;
     this.clock = clock;
     this.queue = new EmbeddingQueue(settings.queueBytes(), model.dimensions());
-    this.engineThread = thread("encoder-" + model.id().name());
-    this.tokenizerThread = thread("encoder-tokenizer-" + model.id().name());
     var self = context.getSelf();
     leavesWithTheNode =
         CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
@@ -132,15 +135,6 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     context.pipeToSelf(
         CompletableFuture.supplyAsync(() -> open(factory, ended), blocking),
         (opened, failure) -> new Loaded(Optional.ofNullable(opened), Optional.ofNullable(failure)));
-  }
-
-  private static ExecutorService thread(String name) {
-    return Executors.newSingleThreadExecutor(
-        task -> {
-          Thread thread = new Thread(task, name);
-          thread.setDaemon(true);
-          return thread;
-        });
   }
 
   private static EncoderReplica open(EncoderReplica.Factory factory, AtomicBoolean ended) {
@@ -174,7 +168,7 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onLoaded(Loaded message) {
-    replica = message.replica();
+    encoder = message.replica().map(RunningEncoder::new);
     message.failure().ifPresent(failure -> fail("The encoder cannot be loaded", failure));
     getContext()
         .getSystem()
@@ -191,15 +185,15 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   private Behavior<WorkerMessage> onTexts(EmbeddingRequest.Texts request) {
     admit(request)
         .ifPresent(
-            held -> {
-              EncoderReplica encoder = replica.orElseThrow();
-              onThread(
-                  tokenizerThread,
-                  () -> request.texts().stream().map(encoder.tokenizer()::encode).toList(),
-                  (tokens, failure) ->
-                      new Tokenized(
-                          held, tokens == null ? List.of() : tokens, Optional.ofNullable(failure)));
-            });
+            held ->
+                getContext()
+                    .pipeToSelf(
+                        encoder.orElseThrow().tokenize(request.texts()),
+                        (tokens, failure) ->
+                            new Tokenized(
+                                held,
+                                tokens == null ? List.of() : tokens,
+                                Optional.ofNullable(failure))));
     return this;
   }
 
@@ -209,7 +203,7 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   }
 
   private Optional<Held> admit(EmbeddingRequest request) {
-    if (replica.isEmpty()) {
+    if (encoder.isEmpty()) {
       refuse(request, Reason.ENGINE_FAILED, -1, "the encoder is being loaded");
       return Optional.empty();
     }
@@ -221,39 +215,27 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onTokenized(Tokenized message) {
+    if (!queue.isHeld(message.held())) {
+      return this; // cancelled, or of the encoder before this one
+    }
     message.failure().ifPresent(failure -> fail("Tokenizing failed", failure));
     enqueue(message.held(), message.tokens());
     return this;
   }
 
   private void enqueue(Held held, List<int[]> texts) {
-    for (int i = 0; i < texts.size(); i++) {
-      int length = texts.get(i).length;
-      if (length > model.contextLength()) {
-        String detail = "has " + length + " tokens; the model takes " + model.contextLength();
-        refuse(held, Reason.TOO_LONG, i, detail);
-        return;
-      }
-      int vocabulary = replica.orElseThrow().encoder().spec().vocabularySize();
-      for (int token : texts.get(i)) {
-        if (token < 0 || token >= vocabulary) {
-          String detail = "has a token that is not from 0 to " + (vocabulary - 1);
-          refuse(held, Reason.BAD_TOKENS, i, detail);
-          return;
-        }
-      }
-      if (length == 0) {
-        refuse(held, Reason.BAD_TOKENS, i, "has no tokens");
-        return;
-      }
-    }
-    queue.ready(held, texts);
+    encoder
+        .orElseThrow()
+        .fault(texts)
+        .ifPresentOrElse(
+            fault -> refuse(held, fault.reason(), fault.index(), fault.detail()),
+            () -> queue.ready(held, texts));
     compute();
   }
 
   /** Starts the next batch when none runs. */
   private void compute() {
-    if (computing) {
+    if (running != Batch.NONE) {
       return;
     }
     long now = clock.millis();
@@ -262,32 +244,35 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
         refuse(held, Reason.LATE, -1, "no room in time");
       }
     }
-    List<Slot> batch = queue.next(settings.batchTokens());
-    if (batch.isEmpty()) {
+    List<Slot> slots = queue.next(settings.batchTokens());
+    if (slots.isEmpty()) {
       return;
     }
-    computing = true;
-    EncoderReplica encoder = replica.orElseThrow();
+    Batch batch = new Batch(slots);
+    running = batch;
     long started = System.nanoTime();
-    onThread(
-        engineThread,
-        () -> List.of(encoder.encoder().embed(batch.stream().map(Slot::tokens).toList())),
-        (vectors, failure) ->
-            new Computed(
-                batch,
-                vectors == null ? List.of() : vectors,
-                System.nanoTime() - started,
-                Optional.ofNullable(failure)));
+    getContext()
+        .pipeToSelf(
+            encoder.orElseThrow().embed(slots.stream().map(Slot::tokens).toList()),
+            (vectors, failure) ->
+                new Computed(
+                    batch,
+                    vectors == null ? List.of() : vectors,
+                    System.nanoTime() - started,
+                    Optional.ofNullable(failure)));
   }
 
   private Behavior<WorkerMessage> onComputed(Computed message) {
+    if (message.batch() != running) {
+      return this; // of the encoder before this one
+    }
     message.failure().ifPresent(failure -> fail("The engine failed", failure));
-    computing = false;
-    List<Slot> batch = message.batch();
+    running = Batch.NONE;
+    List<Slot> slots = message.batch().slots;
     Set<Held> touched = new HashSet<>();
     long tokens = 0;
-    for (int i = 0; i < batch.size(); i++) {
-      Slot slot = batch.get(i);
+    for (int i = 0; i < slots.size(); i++) {
+      Slot slot = slots.get(i);
       slot.held().put(slot.index(), message.vectors().get(i));
       touched.add(slot.held());
       tokens += slot.tokens().length;
@@ -340,11 +325,6 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
         Math.min(settings.retryAfterMax().toMillis(), (long) (nanos / 1e6)));
   }
 
-  private <T> void onThread(
-      Executor thread, Supplier<T> work, BiFunction<T, Throwable, WorkerMessage> message) {
-    getContext().pipeToSelf(CompletableFuture.supplyAsync(work, thread), message::apply);
-  }
-
   private void fail(String what, Throwable failure) {
     throw new IllegalStateException(what, failure);
   }
@@ -355,23 +335,8 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     }
     leavesWithTheNode.cancel();
     ended.set(true);
-    tokenizerThread.shutdown();
-    EncoderReplica closing = replica.orElse(null);
-    // behind the tokenizer's last text and the engine's last batch
-    engineThread.execute(() -> close(closing));
-    engineThread.shutdown();
+    encoder.ifPresent(RunningEncoder::close);
     stopped.complete(Done.getInstance());
     return this;
-  }
-
-  private void close(EncoderReplica closing) {
-    try {
-      boolean idle = tokenizerThread.awaitTermination(1, TimeUnit.MINUTES);
-      if (closing != null && idle) {
-        closing.close();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 }
