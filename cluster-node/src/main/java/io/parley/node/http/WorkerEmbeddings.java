@@ -71,7 +71,7 @@ public final class WorkerEmbeddings implements Embeddings {
       List<CompletableFuture<Embedded>> parts = new ArrayList<>();
       CompletableFuture<Void> failed = new CompletableFuture<>();
       for (int from = 0; from < input.size(); from += EmbeddingRequest.SIZE_MAX) {
-        CompletableFuture<Embedded> part = part(from).toCompletableFuture();
+        CompletionStage<Embedded> part = part(from);
         part.whenComplete(
             (done, failure) -> {
               if (failure != null) {
@@ -79,7 +79,7 @@ public final class WorkerEmbeddings implements Embeddings {
                 failed.completeExceptionally(failure);
               }
             });
-        parts.add(part);
+        parts.add(part.toCompletableFuture());
       }
       CompletableFuture<Void> all =
           CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new));

@@ -44,7 +44,7 @@ public record EmbeddingRequest(ModelInfo model, Input input, boolean base64) {
     if (!node.isArray()) {
       throw wrongType("input");
     }
-    if (node.isEmpty() || node.size() > INPUTS_MAX && !node.get(0).isNumber()) {
+    if (node.isEmpty() || (node.size() > INPUTS_MAX && !node.get(0).isNumber())) {
       throw JsonInput.invalid("input", "must hold 1 to " + INPUTS_MAX + " texts.");
     }
     if (node.get(0).isNumber()) {

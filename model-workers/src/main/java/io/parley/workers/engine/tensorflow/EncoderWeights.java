@@ -147,7 +147,7 @@ final class EncoderWeights {
     return new WeightSource<>(variables, layers + 1, variable -> load(file, variable));
   }
 
-  private static ByteBuffer load(SafetensorsFile file, Variable variable) {
+  private static byte[] load(SafetensorsFile file, Variable variable) {
     int size = variable.form() == Form.PANELS ? Short.BYTES : Float.BYTES;
     long bytes = Math.multiplyExact(variable.shape().size(), size);
     ByteBuffer target = ByteBuffer.allocate(Math.toIntExact(bytes)).order(ByteOrder.LITTLE_ENDIAN);
@@ -155,7 +155,7 @@ final class EncoderWeights {
     for (String tensor : variable.tensors()) {
       column = copy(file.read(tensor), variable, column, target);
     }
-    return target;
+    return target.array();
   }
 
   /** Copies rows of a tensor, which become columns from {@code first} on. */

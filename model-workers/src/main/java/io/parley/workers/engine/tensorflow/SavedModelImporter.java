@@ -5,7 +5,6 @@ import io.parley.workers.engine.ImportListener;
 import io.parley.workers.gguf.GgufFile;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,7 +62,9 @@ final class SavedModelImporter {
         sha256 + "-" + recipe.label(),
         graph -> build(graph, config, recipe),
         new WeightSource<>(
-            weights.variables(), weights.groups(), variable -> weights.load(file, variable)),
+            weights.variables(),
+            weights.groups(),
+            variable -> weights.load(file, variable).array()),
         cacheFolder,
         listener);
   }
@@ -178,9 +179,8 @@ final class SavedModelImporter {
     }
   }
 
-  private static Tensor tensor(StoredVariable variable, ByteBuffer values) {
-    return Tensor.of(
-        variable.storedType(), variable.shape(), DataBuffers.of(values.array(), true, false));
+  private static Tensor tensor(StoredVariable variable, byte[] values) {
+    return Tensor.of(variable.storedType(), variable.shape(), DataBuffers.of(values, true, false));
   }
 
   private static Operand<TString> strings(Ops tf, List<String> values) {
