@@ -25,9 +25,10 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * An encoder of the store, loaded on this node, as {@link LoadedModel} is for models that answer.
+ * An encoder of the store, loaded on this node while it starts, as {@link LoadedModel} is for
+ * models that answer.
  */
-final class LoadedEncoder implements ServedModel {
+final class LoadedEncoder implements AutoCloseable {
   private final String spec;
   private final StoredModel stored;
   private final EngineSettings settings;
@@ -59,13 +60,17 @@ final class LoadedEncoder implements ServedModel {
     }
   }
 
-  @Override
-  public ModelInfo info() {
+  /** What the cluster is told of it. */
+  ModelInfo info() {
     return info;
   }
 
-  @Override
-  public void load(StartupReporter reporter) {
+  /**
+   * Loads it for the first time.
+   *
+   * @throws StartupException when the model is damaged or not for this engine
+   */
+  void load(StartupReporter reporter) {
     try {
       StartupReporter.Step step = reporter.begin("engine");
       EncoderReplica replica = open((part, done, total) -> step.progress(done, total));
@@ -89,8 +94,13 @@ final class LoadedEncoder implements ServedModel {
     return new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
   }
 
-  @Override
-  public Behavior<WorkerMessage> worker() {
+  /** A name that is allowed in an actor's path. */
+  String actorName() {
+    return info.id().toString().replace('@', '-');
+  }
+
+  /** The actor that serves it; it takes over what was loaded. */
+  Behavior<WorkerMessage> worker() {
     return EmbeddingWorker.create(
         info,
         () ->
@@ -111,6 +121,7 @@ final class LoadedEncoder implements ServedModel {
     }
   }
 
+  /** Frees what no worker took over. */
   @Override
   public void close() {
     Optional.ofNullable(first.getAndSet(null)).ifPresent(EncoderReplica::close);

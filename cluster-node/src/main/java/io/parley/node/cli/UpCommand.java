@@ -147,22 +147,22 @@ final class UpCommand implements Callable<Integer> {
     System.setProperty("logback.configurationFile", "logback-node.xml");
   }
 
+  private static String authority(InetSocketAddress address) {
+    return address.getAddress().getHostAddress() + ":" + address.getPort();
+  }
+
   private static String ready(Node node, long tookNanos) {
     Optional<InetSocketAddress> address = node.httpAddress();
     if (address.isEmpty()) {
       return "Parley is up.";
     }
-    String base =
-        "http://" + address.get().getAddress().getHostAddress() + ":" + address.get().getPort();
-    Optional<String> model =
+    String base = "http://" + authority(address.get());
+    String model =
         node.servedModels().stream()
             .filter(served -> !served.embeds())
             .map(served -> served.id().name())
-            .findFirst();
-    if (model.isEmpty()) {
-      return String.format(
-          Locale.ROOT, "%nParley is ready at %s/v1 after %.1f s.", base, tookNanos / 1e9);
-    }
+            .findFirst()
+            .orElse("");
     return String.format(
         Locale.ROOT,
         """
@@ -173,11 +173,15 @@ final class UpCommand implements Callable<Integer> {
         -d '{"model": "%s", "messages": [{"role": "user", "content": "What is a lighthouse for?"}]}'
 
         Or talk to it: parley chat --url %s/v1
+        %s
         Ctrl-C stops it.""",
         base,
         tookNanos / 1e9,
         base,
-        model.get(),
-        base);
+        model,
+        base,
+        node.managementAddress()
+            .map(listener -> "Management: http://" + authority(listener))
+            .orElse(""));
   }
 }
