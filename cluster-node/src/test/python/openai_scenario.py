@@ -6,6 +6,7 @@ Reads from the environment: PARLEY_URL (with /v1), PARLEY_KEY and PARLEY_OTHER_K
 import json
 import os
 import time
+from array import array
 from typing import Annotated, Literal
 
 import openai
@@ -14,6 +15,7 @@ from pydantic import BaseModel, Field
 
 URL = os.environ["PARLEY_URL"]
 MODEL = "smollm2-135m-instruct"
+ENCODER = "all-minilm-l6-v2"
 QUESTION = [{"role": "user", "content": "What is a lighthouse for?"}]
 
 client = OpenAI(base_url=URL, api_key=os.environ["PARLEY_KEY"], max_retries=0, timeout=120)
@@ -388,6 +390,41 @@ def a_key_means_one_request():
         openai.UnprocessableEntityError,
         lambda: client.conversations.create(metadata={"of": "bob"}, **key),
         code="idempotency_key_reused",
+    )
+
+
+@step
+def embeddings():
+    def embed(given, **more):
+        return client.embeddings.create(model=ENCODER, input=given, **more)
+
+    def product(a, b):
+        return sum(x * y for x, y in zip(a, b))
+
+    texts = ["What is a lighthouse for?", "A lighthouse guides ships at night.", "Stocks fell today."]
+    answer = embed(texts)
+    assert answer.model.split("@")[0] == ENCODER and answer.usage.total_tokens == 23, answer.usage
+    question, fact, other_fact = (entry.embedding for entry in answer.data)
+    assert len(question) == 384 and abs(product(question, question) - 1) < 1e-5
+    assert product(question, fact) > 0.5 > 0.2 > product(question, other_fact)
+    # the client asks for base64 by itself; the decimals of floats are the same numbers in 32 bits
+    decimals = embed(texts[0], encoding_format="float", dimensions=384).data[0].embedding
+    assert array("f", decimals) == array("f", question)
+    ids = [101, 2054, 2003, 1037, 10171, 2005, 1029, 102]
+    assert embed(ids).data[0].embedding == question
+    assert embed([ids, [101, 102]]).data[0].embedding == question
+    many = embed(["a"] * 600 + texts[:1])
+    assert many.data[600].embedding == question and many.usage.prompt_tokens == 600 * 3 + 8
+    bad = openai.BadRequestError
+    refused(bad, lambda: embed(["a", "word " * 300]), code="context_length_exceeded", param="input[1]")
+    refused(bad, lambda: embed("a", dimensions=128), code="invalid_value", param="dimensions")
+    refused(bad, lambda: embed([101, 30522]), code="invalid_value", param="input[0]")
+    refused(bad, lambda: client.embeddings.create(model=MODEL, input="a"), code="wrong_model_kind")
+    refused(bad, lambda: chat(model=ENCODER), code="wrong_model_kind", param="model")
+    refused(
+        openai.NotFoundError,
+        lambda: client.embeddings.create(model="none", input="a"),
+        code="model_not_found",
     )
 
 

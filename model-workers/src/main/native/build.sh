@@ -38,7 +38,7 @@ compile_plain() {
   "${compiler[@]}" "${common[@]}" $(feature_flags) -c "$source/$1.cc" -o "$work/$1.o"
 }
 
-plain=(kernels lookup checks thread_pool huge_pages memory_rate op_context ops)
+plain=(kernels lookup checks thread_pool huge_pages memory_rate op_context ops encoder_ops)
 running=()
 wait_for_one() { wait "${running[0]}"; running=("${running[@]:1}"); }
 read -r -a variants <<<"$(variants)"

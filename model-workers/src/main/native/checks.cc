@@ -43,6 +43,17 @@ const char* problem(const AttentionCall& call) {
   return nullptr;
 }
 
+const char* problem(const int32_t* lengths, int64_t texts, int64_t rows) {
+  int64_t sum = 0;
+  for (int64_t i = 0; i < texts; i++) {
+    if (lengths[i] < 1 || lengths[i] > rows) {
+      return "the length of a text is out of range";
+    }
+    sum += lengths[i];
+  }
+  return sum == rows ? nullptr : "the lengths of the texts are not the number of rows";
+}
+
 int64_t score_stride(const int32_t* positions, int64_t rows) {
   int64_t seen = 0;
   for (int64_t row = 0; row < rows; row++) {

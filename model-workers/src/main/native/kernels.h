@@ -79,6 +79,54 @@ struct AttentionCall {
   int block;                 // a multiple of 16
 };
 
+/** y = layer normalisation of x + bias + residual. */
+struct AddNormCall {
+  const float* x;         // [rows, width]
+  const float* bias;      // [width]
+  const float* residual;  // [rows, width]
+  const float* scale;     // [width]
+  const float* shift;     // [width]
+  float* y;               // [rows, width]
+  int64_t rows;
+  int64_t width;          // a multiple of 16
+  float epsilon;
+};
+
+/** y = the Gaussian error linear unit of x + bias. */
+struct GeluCall {
+  const float* x;     // [rows, width]
+  const float* bias;  // [width]
+  float* y;           // [rows, width]
+  int64_t rows;
+  int64_t width;      // a multiple of 16
+};
+
+/** Attention of each row to all rows of its text. */
+struct TextAttentionCall {
+  const float* qkv;        // [rows, 3 * heads * headSize]: queries, keys, values
+  const float* bias;       // [3 * heads * headSize], added to qkv
+  const int32_t* lengths;  // [texts], rows of each, at least 1
+  const int64_t* starts;   // [texts], the first row of each
+  float* y;                // [rows, heads * headSize]
+  float* memory;           // working memory, for each thread memoryStride
+  int64_t texts;
+  int64_t memoryStride;    // at least (2 * headSize + 4) * the longest text rounded up to 16
+  int heads;
+  int headSize;            // a multiple of 16
+  float scale;             // of the scores
+};
+
+/** y = the mean of each text's rows; with unit, of length 1. */
+struct PoolCall {
+  const float* x;          // [rows, width]
+  const int32_t* lengths;  // [texts]
+  const int64_t* starts;   // [texts]
+  float* y;                // [texts, width]
+  int64_t texts;
+  int64_t width;           // a multiple of 16
+  bool unit;
+};
+
 /** A build of the kernels for one instruction set. */
 struct Kernels {
   const char* name;
@@ -87,6 +135,11 @@ struct Kernels {
 
   /** Multiplications and additions a second of the products' instructions, with all in registers. */
   double (*peak)(ThreadPool&);
+
+  void (*add_norm)(const AddNormCall&, ThreadPool&);
+  void (*gelu)(const GeluCall&, ThreadPool&);
+  void (*attend_texts)(const TextAttentionCall&, ThreadPool&);
+  void (*pool_texts)(const PoolCall&, ThreadPool&);
 };
 
 /** In this order the Java side numbers them. */

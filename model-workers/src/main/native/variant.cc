@@ -2,6 +2,7 @@
 // that another build could define too (the build script checks it), or the linker might take code for
 // a CPU that this one is not.
 #include "attention.h"
+#include "encoder.h"
 #include "linear.h"
 #include "peak.h"
 
@@ -13,6 +14,7 @@
 namespace parley {
 
 extern const Kernels NAME_OF(PARLEY_VARIANT);
-const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, attention, peak};
+const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, attention, peak,
+                                          add_norm, gelu, attend_texts, pool_texts};
 
 }  // namespace parley

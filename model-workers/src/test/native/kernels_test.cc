@@ -509,6 +509,176 @@ void test_pool_of_many_callers() {
   }
 }
 
+// ------------------------------------------------------------------------------------------- encoder
+
+/** Texts of some rows each, and where they begin. */
+struct Texts {
+  explicit Texts(std::initializer_list<int32_t> all) : lengths(all) {
+    for (const int32_t length : lengths) {
+      starts.push_back(rows);
+      rows += length;
+    }
+  }
+
+  std::vector<int32_t> lengths;
+  std::vector<int64_t> starts;
+  int64_t rows = 0;
+};
+
+double normal_share(double x) { return 0.5 * (1 + std::erf(x / std::sqrt(2.0))); }
+
+void test_elementwise(const Kernels& kernels, Random& random) {
+  const int64_t rows = 21, width = 48;
+  const Array<float> x = gaussian(random, rows * width, 3), residual = gaussian(random, rows * width, 1),
+                     bias = gaussian(random, width, 1), scale = gaussian(random, width, 1),
+                     shift = gaussian(random, width, 1);
+  ThreadPool one(1), three(3);
+  const Array<float> y = array<float>(rows * width), again = array<float>(width);
+  AddNormCall call = {x.get(), bias.get(), residual.get(), scale.get(), shift.get(),
+                      y.get(), rows, width, 1e-12f};
+  kernels.add_norm(call, three);
+  for (int64_t row = 0; row < rows; row++) {
+    std::vector<double> v;
+    double mean = 0, variance = 0;
+    for (int64_t k = 0; k < width; k++) {
+      v.push_back(double{x[row * width + k]} + bias[k] + residual[row * width + k]);
+      mean += v[k] / width;
+    }
+    for (int64_t k = 0; k < width; k++) {
+      variance += (v[k] - mean) * (v[k] - mean) / width;
+    }
+    for (int64_t k = 0; k < width; k++) {
+      const double wanted = (v[k] - mean) / std::sqrt(variance) * scale[k] + shift[k];
+      expect(std::fabs(y[row * width + k] - wanted) < 1e-4, text("layer normalisation", {row, k}));
+    }
+    AddNormCall alone = call;
+    alone.x += row * width;
+    alone.residual += row * width;
+    alone.y = again.get();
+    alone.rows = 1;
+    kernels.add_norm(alone, one);
+    expect(std::memcmp(again.get(), y.get() + row * width, width * sizeof(float)) == 0,
+           text("a normalised row is the same alone", {row}));
+  }
+
+  GeluCall gelu = {x.get(), bias.get(), y.get(), rows, width};
+  kernels.gelu(gelu, three);
+  for (int64_t i = 0; i < rows * width; i++) {
+    const double v = double{x[i]} + bias[i % width];
+    expect(std::fabs(y[i] - v * normal_share(v)) < 2e-6 * (1 + std::fabs(v)), text("GELU", {i}));
+  }
+  const Array<float> far = array<float>(kLanes), none = array<float>(kLanes);
+  far[0] = -40, far[1] = 40, far[2] = -3e38f, far[3] = 1e30f;
+  gelu = {far.get(), none.get(), y.get(), 1, kLanes};
+  kernels.gelu(gelu, one);
+  expect(y[0] == 0 && y[1] == 40 && y[2] == 0 && y[3] == 1e30f && y[4] == 0, "GELU far out");
+}
+
+Array<float> attend(const Kernels& kernels, ThreadPool& pool, const float* qkv, const float* bias,
+                    const Texts& texts, int heads, int size) {
+  int32_t longest = 0;
+  for (const int32_t length : texts.lengths) {
+    longest = std::max(longest, length);
+  }
+  const int64_t padded = (longest + kLanes - 1) / kLanes * kLanes;
+  Array<float> y = array<float>(texts.rows * heads * size);
+  TextAttentionCall call = {};
+  call.memoryStride = (2 * size + 4) * padded;
+  const Array<float> memory = array<float>(pool.threads() * call.memoryStride);
+  call.qkv = qkv;
+  call.bias = bias;
+  call.lengths = texts.lengths.data();
+  call.starts = texts.starts.data();
+  call.y = y.get();
+  call.memory = memory.get();
+  call.texts = static_cast<int64_t>(texts.lengths.size());
+  call.heads = heads;
+  call.headSize = size;
+  call.scale = 1 / std::sqrt(static_cast<float>(size));
+  kernels.attend_texts(call, pool);
+  return y;
+}
+
+void test_text_attention(const Kernels& kernels, Random& random) {
+  const int heads = 3, size = 32;
+  const int64_t width = heads * size;
+  const Texts texts{1, 17, 4, 33, 16, 2};
+  const Array<float> qkv = gaussian(random, texts.rows * 3 * width, 1),
+                     bias = gaussian(random, 3 * width, 1);
+  ThreadPool one(1), three(3);
+  const Array<float> y = attend(kernels, three, qkv.get(), bias.get(), texts, heads, size);
+  for (size_t t = 0; t < texts.lengths.size(); t++) {
+    const int64_t from = texts.starts[t], length = texts.lengths[t];
+    const auto part = [&](int64_t row, int64_t which, int64_t k) {
+      return double{qkv[(from + row) * 3 * width + which * width + k]} + bias[which * width + k];
+    };
+    for (int64_t row = 0; row < length; row++) {
+      for (int64_t head = 0; head < heads; head++) {
+        std::vector<double> odds;
+        double sum = 0;
+        for (int64_t other = 0; other < length; other++) {
+          double score = 0;
+          for (int64_t k = head * size; k < (head + 1) * size; k++) {
+            score += part(row, 0, k) * part(other, 1, k);
+          }
+          odds.push_back(std::exp(score / std::sqrt(static_cast<double>(size))));
+          sum += odds.back();
+        }
+        for (int64_t k = head * size; k < (head + 1) * size; k++) {
+          double wanted = 0;
+          for (int64_t other = 0; other < length; other++) {
+            wanted += odds[other] / sum * part(other, 2, k);
+          }
+          expect(std::fabs(y[(from + row) * width + k] - wanted) < 1e-4,
+                 text("attention in a text", {static_cast<int64_t>(t), row, k}));
+        }
+      }
+    }
+    const Texts alone{texts.lengths[t]};
+    const Array<float> same =
+        attend(kernels, one, qkv.get() + from * 3 * width, bias.get(), alone, heads, size);
+    expect(std::memcmp(same.get(), y.get() + from * width, length * width * sizeof(float)) == 0,
+           text("a text is the same alone", {length}));
+  }
+}
+
+void test_text_pool(const Kernels& kernels, Random& random) {
+  const int64_t width = 32;
+  const Texts texts{3, 1, 40};
+  const Array<float> x = gaussian(random, texts.rows * width, 1);
+  ThreadPool pool(2);
+  for (const bool unit : {false, true}) {
+    const Array<float> y = array<float>(3 * width);
+    const PoolCall call = {x.get(), texts.lengths.data(), texts.starts.data(), y.get(), 3, width, unit};
+    kernels.pool_texts(call, pool);
+    for (int64_t t = 0; t < 3; t++) {
+      std::vector<double> mean(width);
+      double squares = 0;
+      for (int64_t k = 0; k < width; k++) {
+        for (int64_t row = 0; row < texts.lengths[t]; row++) {
+          mean[k] += x[(texts.starts[t] + row) * width + k] / double{1} / texts.lengths[t];
+        }
+        squares += mean[k] * mean[k];
+      }
+      for (int64_t k = 0; k < width; k++) {
+        const double wanted = unit ? mean[k] / std::sqrt(squares) : mean[k];
+        expect(std::fabs(y[t * width + k] - wanted) < 1e-5, text("the mean of a text", {t, k}));
+      }
+    }
+  }
+}
+
+void test_text_checks() {
+  const int32_t sound[] = {2, 3}, zero[] = {0, 5}, negative[] = {-1, 6}, large[] = {6, -1};
+  expect(problem(sound, 2, 5) == nullptr, "sound lengths are allowed");
+  expect(problem(sound, 0, 0) == nullptr, "no texts are allowed");
+  expect(problem(sound, 2, 6) != nullptr, "fewer rows than there are");
+  expect(problem(sound, 2, 4) != nullptr, "more rows than there are");
+  expect(problem(zero, 2, 5) != nullptr, "a text without rows");
+  expect(problem(negative, 2, 5) != nullptr, "a negative length");
+  expect(problem(large, 2, 5) != nullptr, "a length past the rows");
+}
+
 /** Each item of a job waits for all others: it ends only when every thread, asleep before, has come. */
 void test_pool_wakes_sleepers() {
   ThreadPool pool(4);
@@ -539,6 +709,7 @@ int main() {
   using namespace parley;
   FlushDenormals flush;
   test_checks();
+  test_text_checks();
   test_embedding();
   test_pool_of_many_callers();
   test_pool_wakes_sleepers();
@@ -550,6 +721,9 @@ int main() {
       test_linear(*found, true, random);
       test_attention(*found, random);
       test_later_infinity(*found, random);
+      test_elementwise(*found, random);
+      test_text_attention(*found, random);
+      test_text_pool(*found, random);
       std::printf("%s ", found->name);
       variants++;
     }

@@ -114,6 +114,13 @@ final class LoadedModel implements LoadableModel {
     }
   }
 
+  /** The encoder that the order turned out to name; empty: it names a model that answers. */
+  Optional<LoadedEncoder> encoder(Config config) {
+    return stored
+        .filter(StoredModel::isEncoder)
+        .map(model -> usable(() -> new LoadedEncoder(order.spec(), model, config)));
+  }
+
   @Override
   public ModelId id() {
     return manifest().id();
@@ -125,6 +132,13 @@ final class LoadedModel implements LoadableModel {
 
   @Override
   public EngineMemory memory() {
+    if (stored.orElseThrow().isEncoder()) {
+      throw new ModelFailure(
+          ModelFailure.Code.UNUSABLE,
+          "the model '"
+              + order.spec()
+              + "' is an encoder; name it in parley.node.models and start the node again");
+    }
     return usable(
         () ->
             TensorFlowEngine.memory(

@@ -15,6 +15,7 @@ import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.http.ModelCatalog;
 import io.parley.node.http.ShardedSessions;
+import io.parley.node.http.WorkerEmbeddings;
 import io.parley.node.models.ModelFailure;
 import io.parley.node.models.NodeModels;
 import io.parley.persistence.CassandraRunningTurns;
@@ -26,6 +27,7 @@ import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.RoutingPolicy;
 import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSharding;
@@ -58,6 +60,7 @@ public final class Node implements AutoCloseable {
   private final NodePlan plan;
   private final StartupReporter reporter;
   private Optional<Starting<NodeJournal>> journal = Optional.empty();
+  private final StartModels startModels;
   private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
@@ -68,6 +71,7 @@ public final class Node implements AutoCloseable {
   private Node(NodePlan plan, StartupReporter reporter) {
     this.plan = plan;
     this.reporter = reporter;
+    this.startModels = new StartModels(plan, reporter);
   }
 
   /**
@@ -94,7 +98,6 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
-    StartModels startModels = new StartModels(plan, reporter);
     // before anything has been started or written: here most bad starts end
     List<LoadedModel> obtained = has("worker") ? startModels.obtain() : List.of();
     // neither needs the other, and both take seconds
@@ -202,6 +205,11 @@ public final class Node implements AutoCloseable {
     for (LoadedModel model : loaded) {
       await("the worker of " + model.id(), () -> directory.serves(model.id()));
     }
+    for (LoadedEncoder encoder : startModels.encoders()) {
+      actors.systemActorOf(encoder.worker(), "worker-" + encoder.actorName(), Props.empty());
+      ModelId id = encoder.info().id();
+      await("the worker of " + id, () -> directory.serves(id));
+    }
     return owner;
   }
 
@@ -226,6 +234,7 @@ public final class Node implements AutoCloseable {
         new HttpServer.Parts(
             new ShardedSessions(actors, httpSettings),
             catalog(actors),
+            new WorkerEmbeddings(actors, httpSettings),
             history,
             new NodeReadiness(actors, history, this::servedModels));
     http =
@@ -320,7 +329,13 @@ public final class Node implements AutoCloseable {
     Duration stopPatience = StopTimes.from(plan.config()).patience();
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
-        starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
+        starting ->
+            starting.close(
+                all -> {
+                  all.forEach(LoadedModel::close);
+                  startModels.closeEncoders();
+                },
+                Duration.ZERO));
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.journal().isEmbedded() ? stopPatience : Duration.ZERO;
     journal.ifPresent(

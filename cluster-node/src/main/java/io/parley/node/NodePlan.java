@@ -10,6 +10,7 @@ import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
 import java.util.Optional;
 
@@ -28,7 +29,8 @@ public record NodePlan(
     RoutingSettings routing,
     WorkerSettings worker,
     BatcherSettings batcher,
-    EngineSettings engine) {
+    EngineSettings engine,
+    EmbeddingSettings embeddings) {
 
   /**
    * Reads and checks everything.
@@ -49,7 +51,8 @@ public record NodePlan(
               RoutingSettings.from(config),
               WorkerSettings.from(config),
               BatcherSettings.from(config),
-              EngineSettings.from(config));
+              EngineSettings.from(config),
+              EmbeddingSettings.from(config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
       return plan;
     } catch (IllegalArgumentException e) {

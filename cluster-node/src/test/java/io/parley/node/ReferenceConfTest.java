@@ -14,6 +14,7 @@ import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
 import java.time.Duration;
 import java.util.List;
@@ -35,7 +36,8 @@ class ReferenceConfTest {
           RoutingSettings::from,
           WorkerSettings::from,
           BatcherSettings::from,
-          EngineSettings::from);
+          EngineSettings::from,
+          EmbeddingSettings::from);
 
   /** So that the keys which only matter with an external journal or with TLS are read, too. */
   private static final Config EVERYTHING_ON =

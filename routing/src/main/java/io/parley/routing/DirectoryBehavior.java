@@ -14,7 +14,6 @@ import io.parley.routing.protocol.WorkerMessage;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -29,12 +28,13 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
 
   private record AskAgain() implements Command {}
 
-  private final Consumer<List<ModelInfo>> publish;
+  private final Consumer<Map<ActorRef<WorkerMessage>, ModelInfo>> publish;
   private final ActorRef<Description> answers;
   private final Map<ActorRef<WorkerMessage>, ModelInfo> known = new HashMap<>();
   private Set<ActorRef<WorkerMessage>> workers = Set.of();
 
-  static Behavior<Command> create(Duration describeInterval, Consumer<List<ModelInfo>> publish) {
+  static Behavior<Command> create(
+      Duration describeInterval, Consumer<Map<ActorRef<WorkerMessage>, ModelInfo>> publish) {
     return Behaviors.setup(
         context ->
             Behaviors.withTimers(
@@ -44,7 +44,8 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
                 }));
   }
 
-  private DirectoryBehavior(ActorContext<Command> context, Consumer<List<ModelInfo>> publish) {
+  private DirectoryBehavior(
+      ActorContext<Command> context, Consumer<Map<ActorRef<WorkerMessage>, ModelInfo>> publish) {
     super(context);
     this.publish = publish;
     this.answers = context.messageAdapter(Description.class, Described::new);
@@ -95,6 +96,6 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   }
 
   private void publishKnown() {
-    publish.accept(known.values().stream().distinct().sorted(WorkerDirectory.order()).toList());
+    publish.accept(Map.copyOf(known));
   }
 }

@@ -12,6 +12,7 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.WorkerMessage;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -35,14 +36,22 @@ public final class WorkerDirectory implements Extension {
   public record Description(ActorRef<WorkerMessage> worker, ModelInfo model)
       implements CborSerializable {}
 
-  private final AtomicReference<List<ModelInfo>> models = new AtomicReference<>(List.of());
+  private record Served(Map<ActorRef<WorkerMessage>, ModelInfo> workers, List<ModelInfo> models) {}
+
+  private final AtomicReference<Served> served =
+      new AtomicReference<>(new Served(Map.of(), List.of()));
 
   private WorkerDirectory(ActorSystem<?> system) {
     RoutingSettings settings = RoutingSettings.from(system.settings().config());
     system.systemActorOf(
-        DirectoryBehavior.create(settings.describeInterval(), models::set),
+        DirectoryBehavior.create(settings.describeInterval(), this::publish),
         "parley-worker-directory",
         Props.empty());
+  }
+
+  private void publish(Map<ActorRef<WorkerMessage>, ModelInfo> workers) {
+    List<ModelInfo> models = workers.values().stream().distinct().sorted(order()).toList();
+    served.set(new Served(workers, models));
   }
 
   public static WorkerDirectory get(ActorSystem<?> system) {
@@ -51,7 +60,7 @@ public final class WorkerDirectory implements Extension {
 
   /** Every model that is served somewhere, by name and then newest first. */
   public List<ModelInfo> models() {
-    return models.get();
+    return served.get().models();
   }
 
   /**
@@ -61,6 +70,14 @@ public final class WorkerDirectory implements Extension {
    */
   public Optional<ModelInfo> find(String nameOrId) {
     return find(models(), nameOrId);
+  }
+
+  /** The workers that serve exactly this model and version, in no order. */
+  public List<ActorRef<WorkerMessage>> workers(ModelId id) {
+    return served.get().workers().entrySet().stream()
+        .filter(worker -> worker.getValue().id().equals(id))
+        .map(Map.Entry::getKey)
+        .toList();
   }
 
   /** Whether a worker serves exactly this model and version. */

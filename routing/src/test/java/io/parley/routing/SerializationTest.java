@@ -26,10 +26,14 @@ import io.parley.routing.protocol.AttemptReport.Failed;
 import io.parley.routing.protocol.AttemptReport.TokenGroup;
 import io.parley.routing.protocol.CborSerializable;
 import io.parley.routing.protocol.ContextPolicy;
+import io.parley.routing.protocol.EmbeddingReply;
+import io.parley.routing.protocol.EmbeddingRequest;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Priority;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Role;
@@ -58,6 +62,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SerializationTest {
   private static final AttemptId ID =
       new AttemptId(new SessionId(new TenantId("acme"), "abc123"), 3, 2);
+
+  private static final ModelInfo ENCODER =
+      new ModelInfo(ModelId.parse("encoder@1"), 256, 1_700_000_000L, "tests", "Apache-2.0", 384);
 
   private ActorTestKit kit;
 
@@ -114,6 +121,12 @@ class SerializationTest {
             5,
             6),
         MODEL,
+        ENCODER,
+        new EmbeddingRequest.Texts(
+            "e-0-1", new TenantId("acme"), List.of("grüß", "你好"), 123_456_789_012L, embeddings()),
+        new EmbeddingRequest.Cancel("e-0-1"),
+        new EmbeddingReply.Refused(
+            "e-0-1", EmbeddingReply.Reason.TOO_LONG, 3, "has 300 tokens", 2_000),
         new Dispatched(ID, worker),
         new Admitted(ID, prompt, worker),
         new TokenGroup(
@@ -143,6 +156,23 @@ class SerializationTest {
   @MethodSource("messages")
   void aMessageComesBackEqual(CborSerializable message) {
     assertThat(kit.serializationTestKit().verifySerialization(message, true)).isEqualTo(message);
+  }
+
+  private ActorRef<EmbeddingReply> embeddings() {
+    return kit.createTestProbe(EmbeddingReply.class).ref();
+  }
+
+  @Test
+  void arraysComeBackWithTheirNumbers() {
+    for (CborSerializable message :
+        List.of(
+            new EmbeddingRequest.Tokens(
+                "e", new TenantId("acme"), List.of(new int[] {1, -2}, new int[0]), 5, embeddings()),
+            new EmbeddingReply.Embedded("e", 7, new byte[] {1, -1, 0}))) {
+      assertThat(kit.serializationTestKit().verifySerialization(message, false))
+          .usingRecursiveComparison()
+          .isEqualTo(message);
+    }
   }
 
   @Test

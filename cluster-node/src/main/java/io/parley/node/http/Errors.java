@@ -1,6 +1,7 @@
 package io.parley.node.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.parley.routing.protocol.EmbeddingReply;
 import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply.Refused;
@@ -87,6 +88,34 @@ public final class Errors {
       case ATTEMPTS_EXHAUSTED ->
           retryable(503, "attempts_exhausted", "Too many attempts failed.", retryAfterMillis);
     };
+  }
+
+  /**
+   * What an encoder's worker refused.
+   *
+   * @param field the text at fault, like {@code input[3]}
+   */
+  static ApiException of(EmbeddingReply.Refused refused, String field, long retryAfterMillis) {
+    return switch (refused.reason()) {
+      case FULL ->
+          retryable(
+              429,
+              "overloaded",
+              "Too much is asked for now: " + refused.detail() + ".",
+              Math.max(retryAfterMillis, refused.retryAfterMillis()));
+      case TOO_LONG ->
+          ApiException.badField(
+              field, "context_length_exceeded", "'" + field + "' " + refused.detail() + ".");
+      case BAD_TOKENS -> JsonInput.invalid(field, refused.detail() + ".");
+      case LATE -> retryable(429, "queue_timeout", "No worker had room in time.", retryAfterMillis);
+      case ENGINE_FAILED -> ApiException.of(500, "engine_failed", "The model's engine failed.");
+      case STOPPING -> embeddingWorkerLost(retryAfterMillis);
+    };
+  }
+
+  /** An encoder's worker died, or does not answer. */
+  static ApiException embeddingWorkerLost(long retryAfterMillis) {
+    return retryable(503, "worker_lost", "The worker was lost.", retryAfterMillis);
   }
 
   private static ApiException retryable(int status, String code, String message, long millis) {

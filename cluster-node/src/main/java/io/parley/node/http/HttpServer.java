@@ -39,7 +39,11 @@ public final class HttpServer {
 
   /** What the edge needs of the rest of the node. */
   public record Parts(
-      SessionGateway sessions, ModelCatalog models, EventHistory history, Readiness readiness) {}
+      SessionGateway sessions,
+      ModelCatalog models,
+      Embeddings embeddings,
+      EventHistory history,
+      Readiness readiness) {}
 
   /**
    * Binds, and adds an orderly end to the coordinated shutdown: no new connections, then running
@@ -110,6 +114,7 @@ public final class HttpServer {
     models.addTo(router);
     new ChatRoutes(turns, models).addTo(router);
     new ResponseRoutes(turns, sessions, models).addTo(router);
+    new EmbeddingRoutes(parts.embeddings(), models).addTo(router);
     new ConversationRoutes(sessions).addTo(router);
     new SessionRoutes(turns, sessions, parts.history(), settings, system).addTo(router);
     new OperationRoutes(parts.readiness()).addTo(router);

@@ -42,11 +42,33 @@ final class ModelRoutes {
                         .withParam("model"));
   }
 
+  /** A model that answers messages. */
+  ModelInfo answering(String name) {
+    ModelInfo model = require(name);
+    if (model.embeds()) {
+      throw ApiException.badField(
+          "model", "wrong_model_kind", "This model makes embeddings; it answers no messages.");
+    }
+    return model;
+  }
+
+  /** A model that makes embeddings. */
+  ModelInfo embedding(String name) {
+    ModelInfo model = require(name);
+    if (!model.embeds()) {
+      throw ApiException.badField(
+          "model", "wrong_model_kind", "This model answers messages; it makes no embeddings.");
+    }
+    return model;
+  }
+
   private static ObjectNode json(ModelInfo model) {
     ObjectNode node = Json.object();
     node.put("id", model.id().toString()).put("object", "model");
     node.put("created", model.createdEpochSeconds()).put("owned_by", model.ownedBy());
     node.put("name", model.id().name()).put("version", model.id().version());
-    return node.put("context_length", model.contextLength()).put("licence", model.licence());
+    node.put("context_length", model.contextLength()).put("licence", model.licence());
+    node.put("kind", model.embeds() ? "embedding" : "chat");
+    return model.embeds() ? node.put("dimensions", model.dimensions()) : node;
   }
 }

@@ -50,7 +50,8 @@ final class ResponseRoutes {
   private CompletionStage<HttpResponse> create(Call call) {
     JsonInput body = call.json();
     ResponsesRequest request =
-        ResponsesRequest.read(body, models::require, () -> ThreadLocalRandom.current().nextLong());
+        ResponsesRequest.read(
+            body, models::answering, () -> ThreadLocalRandom.current().nextLong());
     Optional<String> key = call.idempotencyKey();
     Optional<EventId> seen = call.lastEventIdOfKey();
     boolean cancel = call.cancelOnDisconnect().orElse(key.isEmpty() && !request.background());

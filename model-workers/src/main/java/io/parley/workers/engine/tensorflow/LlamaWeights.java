@@ -69,12 +69,14 @@ final class LlamaWeights {
    * @param inputs width of what it is multiplied with
    * @param columns 1 for a vector
    */
-  record Variable(String name, int group, Form form, int inputs, int columns, List<Part> parts) {
+  record Variable(String name, int group, Form form, int inputs, int columns, List<Part> parts)
+      implements StoredVariable {
     boolean isVector() {
       return form == Form.VECTOR;
     }
 
-    Class<? extends TType> storedType() {
+    @Override
+    public Class<? extends TType> storedType() {
       return switch (form) {
         case VECTOR -> TFloat32.class;
         case ROWS, TRANSPOSED, PANELS -> TBfloat16.class;
@@ -90,7 +92,8 @@ final class LlamaWeights {
       };
     }
 
-    Shape shape() {
+    @Override
+    public Shape shape() {
       return switch (form) {
         case VECTOR -> Shape.of(inputs);
         case ROWS -> Shape.of(columns, inputs);

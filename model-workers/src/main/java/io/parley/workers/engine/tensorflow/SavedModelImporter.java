@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -56,14 +57,36 @@ final class SavedModelImporter {
       Recipe recipe,
       Path cacheFolder,
       ImportListener listener) {
-    String name = sha256 + "-" + recipe.label();
+    LlamaWeights weights = weights(config, recipe);
+    return obtain(
+        sha256 + "-" + recipe.label(),
+        graph -> build(graph, config, recipe),
+        new WeightSource<>(
+            weights.variables(),
+            weights.groups(),
+            variable -> weights.load(file, variable).array()),
+        cacheFolder,
+        listener);
+  }
+
+  /**
+   * The SavedModel's folder of any graph; made if it is not there.
+   *
+   * @param name of the import: the same graph of the same file has the same
+   */
+  static <V extends StoredVariable> Path obtain(
+      String name,
+      Function<Graph, BuiltGraph> builder,
+      WeightSource<V> weights,
+      Path cacheFolder,
+      ImportListener listener) {
     Path folder = cacheFolder.resolve("imported").resolve(name).toAbsolutePath();
     return CacheFolder.obtain(
         folder,
         SavedModelImporter::isWhole,
         target -> {
-          writeGraph(config, recipe, target);
-          writeWeights(file, weights(config, recipe), target, listener);
+          writeGraph(builder, target);
+          writeWeights(weights, target, listener);
           writeManifest(target);
         });
   }
@@ -85,10 +108,10 @@ final class SavedModelImporter {
     };
   }
 
-  private static void writeGraph(LlamaConfig config, Recipe recipe, Path target)
+  private static void writeGraph(Function<Graph, BuiltGraph> builder, Path target)
       throws IOException {
     try (Graph graph = new Graph()) {
-      BuiltGraph built = build(graph, config, recipe);
+      BuiltGraph built = builder.apply(graph);
       MetaGraphDef.Builder meta =
           MetaGraphDef.newBuilder()
               .setMetaInfoDef(MetaGraphDef.MetaInfoDef.newBuilder().addTags("serve"))
@@ -112,19 +135,17 @@ final class SavedModelImporter {
   }
 
   /** Each group of variables is saved on its own, so that one layer is in memory at a time. */
-  private static void writeWeights(
-      GgufFile file, LlamaWeights weights, Path target, ImportListener listener)
-      throws IOException {
+  private static <V extends StoredVariable> void writeWeights(
+      WeightSource<V> weights, Path target, ImportListener listener) throws IOException {
     Path parts = Files.createDirectory(target.resolve("parts"));
     Files.createDirectory(target.resolve("variables"));
     List<String> prefixes = new ArrayList<>();
     int done = 0;
     for (int group = 0; group < weights.groups(); group++) {
       int number = group;
-      List<LlamaWeights.Variable> members =
-          weights.variables().stream().filter(v -> v.group() == number).toList();
+      List<V> members = weights.variables().stream().filter(v -> v.group() == number).toList();
       String prefix = parts.resolve("part" + group).toString();
-      save(file, weights, members, prefix);
+      save(weights, members, prefix);
       prefixes.add(prefix);
       done += members.size();
       listener.progress(ImportListener.Step.CONVERT_MODEL, done, weights.variables().size());
@@ -142,17 +163,16 @@ final class SavedModelImporter {
     CacheFolder.deleteAll(parts);
   }
 
-  private static void save(
-      GgufFile file, LlamaWeights weights, List<LlamaWeights.Variable> members, String prefix)
-      throws IOException {
+  private static <V extends StoredVariable> void save(
+      WeightSource<V> weights, List<V> members, String prefix) throws IOException {
     Map<Placeholder<?>, Tensor> feeds = new LinkedHashMap<>();
     try (Graph graph = new Graph()) {
       Ops tf = Ops.create(graph);
       List<String> names = new ArrayList<>();
       List<Operand<?>> values = new ArrayList<>();
-      for (LlamaWeights.Variable variable : members) {
+      for (V variable : members) {
         Placeholder<?> value = tf.placeholder(variable.storedType());
-        feeds.put(value, tensor(file, weights, variable));
+        feeds.put(value, tensor(variable, weights.load().apply(variable)));
         values.add(value);
         names.add(variable.name());
       }
@@ -168,10 +188,8 @@ final class SavedModelImporter {
     }
   }
 
-  private static Tensor tensor(
-      GgufFile file, LlamaWeights weights, LlamaWeights.Variable variable) {
-    byte[] bytes = weights.load(file, variable).array();
-    return Tensor.of(variable.storedType(), variable.shape(), DataBuffers.of(bytes, true, false));
+  private static Tensor tensor(StoredVariable variable, byte[] values) {
+    return Tensor.of(variable.storedType(), variable.shape(), DataBuffers.of(values, true, false));
   }
 
   private static Operand<TString> strings(Ops tf, List<String> values) {

@@ -71,7 +71,7 @@ public final class TensorFlowEngine implements Engine {
     try (GgufFile file = GgufFile.open(gguf)) {
       config = LlamaSupport.read(file);
       startRuntime();
-      kernels = chooseKernels(settings, config, weights);
+      kernels = chooseKernels(settings, KernelGraph.obstacle(config), weights);
       recipe =
           kernels.isPresent() ? Recipe.ofKernels(weights) : Recipe.ofGraph(arithmetic(settings));
       savedModel =
@@ -129,7 +129,7 @@ public final class TensorFlowEngine implements Engine {
   }
 
   /** DJL must load TensorFlow, in its own way, before anything else touches it. */
-  private static void startRuntime() {
+  static void startRuntime() {
     try {
       LOG.debug("TensorFlow {}", ai.djl.engine.Engine.getEngine("TensorFlow").getVersion());
       runtimeStarted = true;
@@ -138,9 +138,13 @@ public final class TensorFlowEngine implements Engine {
     }
   }
 
-  /** Empty: the pure graph. What was asked for by name and is not there is an error. */
-  private static Optional<Kernels> chooseKernels(
-      EngineSettings settings, LlamaConfig config, WeightType weights) {
+  /**
+   * Empty: the pure graph. What was asked for by name and is not there is an error.
+   *
+   * @param ofModel why the model cannot use the kernels, if it cannot
+   */
+  static Optional<Kernels> chooseKernels(
+      EngineSettings settings, Optional<String> ofModel, WeightType weights) {
     if (settings.kernels() == Kernels.OFF) {
       requireNoKernels(weights, "parley.engine.kernels is off");
       return Optional.empty();
@@ -149,9 +153,7 @@ public final class TensorFlowEngine implements Engine {
     boolean byName = settings.kernels() != Kernels.AUTO;
     Kernels variant = byName ? settings.kernels() : cpu.bestKernels();
     Optional<String> obstacle =
-        cpu.runs(variant)
-            ? KernelGraph.obstacle(config)
-            : Optional.of("this CPU lacks its instructions");
+        cpu.runs(variant) ? ofModel : Optional.of("this CPU lacks its instructions");
     if (obstacle.isEmpty()) {
       obstacle = KernelLibrary.load(settings.cacheFolder());
     }
@@ -200,7 +202,7 @@ public final class TensorFlowEngine implements Engine {
    *
    * @param threads of TensorFlow's own operations
    */
-  private static ConfigProto sessionOptions(int threads) {
+  static ConfigProto sessionOptions(int threads) {
     return ConfigProto.newBuilder()
         .setIntraOpParallelismThreads(threads)
         .setInterOpParallelismThreads(-1)
