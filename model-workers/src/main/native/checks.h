@@ -12,6 +12,9 @@ const char* problem(const AttentionCall& call);
 /** What is wrong with the shape of a product, or null. */
 const char* problem(const LinearCall& call);
 
+/** What is wrong with a normalisation, or null. */
+const char* problem(const NormCall& call);
+
 /** The positions that scores are held of; 0 when there are no rows. */
 int64_t score_stride(const int32_t* positions, int64_t rows);
 

@@ -3,6 +3,7 @@
 // a CPU that this one is not.
 #include "attention.h"
 #include "linear.h"
+#include "normalise.h"
 
 #define NAME_OF(variant) NAME_OF_(variant)
 #define NAME_OF_(variant) kernels_##variant
@@ -12,6 +13,6 @@
 namespace parley {
 
 extern const Kernels NAME_OF(PARLEY_VARIANT);
-const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, attention};
+const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, normalise, attention};
 
 }  // namespace parley

@@ -4,6 +4,7 @@
 //   golden greedy     MODEL.gguf prompts.json     > greedy.json
 //   golden tokenizer  MODEL.gguf texts.json       > tokenizer.json
 //   golden perplexity MODEL.gguf perplexity.txt [OTHER.gguf...] > perplexity.json
+//   golden logits     MODEL.gguf COUNT            > MODEL.json (a model without a vocabulary, COUNT tokens made up)
 //   golden compare    MODEL.gguf greedy.json      prints how another file of the same model agrees, fed the recorded tokens
 
 #include "llama.h"
@@ -77,7 +78,7 @@ static std::string detokenize(const llama_model * model, const Tokens & ids, boo
 // One sequence in a context of its own. The cache holds f16 keys and values, attention is the plain one (no flash attention).
 class Sequence {
 public:
-    explicit Sequence(llama_model * model)
+    explicit Sequence(llama_model * model, ggml_type cache = GGML_TYPE_F16)
         : vocab_size_(llama_vocab_n_tokens(llama_model_get_vocab(model))) {
         llama_context_params params = llama_context_default_params();
         params.n_ctx = CONTEXT_TOKENS;
@@ -86,6 +87,8 @@ public:
         params.n_threads = THREADS;
         params.n_threads_batch = THREADS;
         params.flash_attn = false;
+        params.type_k = cache;
+        params.type_v = cache;
         context_ = llama_init_from_model(model, params);
         if (!context_) fail("no context");
     }
@@ -210,6 +213,24 @@ static void tokenizer(const std::string & model_path, const std::string & texts_
     llama_model_free(model);
 }
 
+// With 32-bit keys and values, so that a model of 32-bit weights is not rounded anywhere.
+static void logits(const std::string & model_path, int count) {
+    llama_model * model = load(model_path, false);
+    Sequence sequence(model, GGML_TYPE_F32);
+    Tokens ids;
+    for (int i = 0; i < count; i++) ids.push_back((31 * i * i + 7 * i + 3) % sequence.vocab_size());
+    sequence.feed(ids, true);
+    std::printf("{\n\"tokens\":%s,\n\"rows\":[\n", line(ids).c_str());
+    for (int i = 4; i < count; i += 5) {
+        const float * row = sequence.logits(i);
+        json values = json::array();
+        for (int id = 0; id < sequence.vocab_size(); id++) values.push_back(decimals(row[id], 5));
+        std::printf("{\"at\":%d,\"logits\":%s}%s\n", i, line(values).c_str(), i + 5 < count ? "," : "");
+    }
+    std::printf("]}\n");
+    llama_model_free(model);
+}
+
 // The negative log-likelihood of each token of a window but its first, from an empty context.
 static std::vector<double> score(llama_model * model, const Tokens & window) {
     Sequence sequence(model);
@@ -311,7 +332,7 @@ static void compare(const std::string & model_path, const std::string & golden_p
 }
 
 int main(int argc, char ** argv) {
-    if (argc < 4) fail("usage: golden greedy|tokenizer|perplexity|compare MODEL.gguf INPUT [OTHER.gguf...]");
+    if (argc < 4) fail("usage: golden greedy|tokenizer|perplexity|logits|compare MODEL.gguf INPUT [OTHER.gguf...]");
     llama_log_set([](ggml_log_level level, const char * text, void *) {
         if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
     }, nullptr);
@@ -320,6 +341,7 @@ int main(int argc, char ** argv) {
     if (what == "greedy") greedy(argv[2], argv[3]);
     else if (what == "tokenizer") tokenizer(argv[2], argv[3]);
     else if (what == "perplexity") perplexity(argv[2], argv[3], std::vector<std::string>(argv + 4, argv + argc));
+    else if (what == "logits") logits(argv[2], std::atoi(argv[3]));
     else if (what == "compare") compare(argv[2], argv[3]);
     else fail("unknown: " + what);
     llama_backend_free();

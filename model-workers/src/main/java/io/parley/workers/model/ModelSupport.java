@@ -1,7 +1,7 @@
 package io.parley.workers.model;
 
 import io.parley.workers.engine.UnsupportedModelException;
-import io.parley.workers.engine.tensorflow.LlamaSupport;
+import io.parley.workers.engine.tensorflow.DecoderSupport;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.gguf.TensorInfo;
@@ -24,7 +24,7 @@ public final class ModelSupport {
    */
   public static void check(GgufFile file) {
     try {
-      LlamaSupport.check(file);
+      DecoderSupport.check(file);
       int tokens = TextSupport.check(file.metadata());
       TensorInfo embedding = file.tensor("token_embd.weight");
       if (embedding.rows() != tokens) {

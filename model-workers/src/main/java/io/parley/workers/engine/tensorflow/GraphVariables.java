@@ -33,7 +33,7 @@ final class GraphVariables {
   }
 
   /** A weight, of the type that it has in memory. */
-  void declare(LlamaWeights.Variable weight, Class<? extends TType> type) {
+  void declare(DecoderWeights.Variable weight, Class<? extends TType> type) {
     declare(weight.name(), type, weight.shape());
   }
 
@@ -52,11 +52,11 @@ final class GraphVariables {
    *
    * @param transposed variables that are the transposition of a weight, by the weight's name
    */
-  Restore restore(List<LlamaWeights.Variable> weights, Map<String, String> transposed) {
+  Restore restore(List<DecoderWeights.Variable> weights, Map<String, String> transposed) {
     Placeholder<TString> checkpoint =
         tf.withName("checkpoint").placeholder(TString.class, Placeholder.shape(Shape.scalar()));
     Op last = checkpoint;
-    for (LlamaWeights.Variable weight : weights) {
+    for (DecoderWeights.Variable weight : weights) {
       Class<? extends TType> type = weight.storedType();
       Operand<?> stored =
           tf.withControlDependencies(last)

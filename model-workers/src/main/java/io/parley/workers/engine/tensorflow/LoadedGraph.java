@@ -35,7 +35,7 @@ final class LoadedGraph implements AutoCloseable {
    * @throws EngineException when TensorFlow cannot load it
    */
   static LoadedGraph open(Path savedModel, List<String> keys, ConfigProto session) {
-    Model model = Model.newInstance("llama", Device.cpu(), "TensorFlow");
+    Model model = Model.newInstance("decoder", Device.cpu(), "TensorFlow");
     Map<String, Object> options = new HashMap<>();
     options.put("Tags", new String[] {"serve"});
     options.put("SignatureDefKey", keys.get(0));

@@ -9,7 +9,7 @@ enum Recipe {
   /** TensorFlow's own operations, products of bfloat16. */
   GRAPH_BF16("1-bf16"),
   /** Parley's operations. */
-  KERNELS("1-kernels");
+  KERNELS("2-kernels");
 
   private final String label;
 

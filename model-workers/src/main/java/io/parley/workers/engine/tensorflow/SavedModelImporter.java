@@ -50,7 +50,7 @@ final class SavedModelImporter {
    */
   static Path obtain(
       GgufFile file,
-      LlamaConfig config,
+      DecoderConfig config,
       String sha256,
       Recipe recipe,
       Path cacheFolder,
@@ -61,25 +61,25 @@ final class SavedModelImporter {
         folder,
         SavedModelImporter::isWhole,
         target -> {
-          LlamaWeights weights =
+          DecoderWeights weights =
               recipe == Recipe.KERNELS
-                  ? LlamaWeights.packed(config)
-                  : LlamaWeights.transposed(config);
+                  ? DecoderWeights.packed(config)
+                  : DecoderWeights.transposed(config);
           writeGraph(config, recipe, target);
           writeWeights(file, weights, target, listener);
           writeManifest(target);
         });
   }
 
-  private static BuiltGraph build(Graph graph, LlamaConfig config, Recipe recipe) {
+  private static BuiltGraph build(Graph graph, DecoderConfig config, Recipe recipe) {
     return switch (recipe) {
-      case GRAPH_F32 -> LlamaGraph.build(graph, config, Arithmetic.F32);
-      case GRAPH_BF16 -> LlamaGraph.build(graph, config, Arithmetic.BF16);
+      case GRAPH_F32 -> DecoderGraph.build(graph, config, Arithmetic.F32);
+      case GRAPH_BF16 -> DecoderGraph.build(graph, config, Arithmetic.BF16);
       case KERNELS -> KernelGraph.build(graph, config);
     };
   }
 
-  private static void writeGraph(LlamaConfig config, Recipe recipe, Path target)
+  private static void writeGraph(DecoderConfig config, Recipe recipe, Path target)
       throws IOException {
     try (Graph graph = new Graph()) {
       BuiltGraph built = build(graph, config, recipe);
@@ -107,7 +107,7 @@ final class SavedModelImporter {
 
   /** Each group of variables is saved on its own, so that one layer is in memory at a time. */
   private static void writeWeights(
-      GgufFile file, LlamaWeights weights, Path target, ImportListener listener)
+      GgufFile file, DecoderWeights weights, Path target, ImportListener listener)
       throws IOException {
     Path parts = Files.createDirectory(target.resolve("parts"));
     Files.createDirectory(target.resolve("variables"));
@@ -115,7 +115,7 @@ final class SavedModelImporter {
     int done = 0;
     for (int group = 0; group < weights.groups(); group++) {
       int number = group;
-      List<LlamaWeights.Variable> members =
+      List<DecoderWeights.Variable> members =
           weights.variables().stream().filter(v -> v.group() == number).toList();
       String prefix = parts.resolve("part" + group).toString();
       save(file, weights, members, prefix);
@@ -137,14 +137,14 @@ final class SavedModelImporter {
   }
 
   private static void save(
-      GgufFile file, LlamaWeights weights, List<LlamaWeights.Variable> members, String prefix)
+      GgufFile file, DecoderWeights weights, List<DecoderWeights.Variable> members, String prefix)
       throws IOException {
     Map<Placeholder<?>, Tensor> feeds = new LinkedHashMap<>();
     try (Graph graph = new Graph()) {
       Ops tf = Ops.create(graph);
       List<String> names = new ArrayList<>();
       List<Operand<?>> values = new ArrayList<>();
-      for (LlamaWeights.Variable variable : members) {
+      for (DecoderWeights.Variable variable : members) {
         Placeholder<?> value = tf.placeholder(variable.storedType());
         feeds.put(value, tensor(file, weights, variable));
         values.add(value);
@@ -163,7 +163,7 @@ final class SavedModelImporter {
   }
 
   private static Tensor tensor(
-      GgufFile file, LlamaWeights weights, LlamaWeights.Variable variable) {
+      GgufFile file, DecoderWeights weights, DecoderWeights.Variable variable) {
     byte[] bytes = weights.load(file, variable).array();
     return Tensor.of(variable.storedType(), variable.shape(), DataBuffers.of(bytes, true, false));
   }

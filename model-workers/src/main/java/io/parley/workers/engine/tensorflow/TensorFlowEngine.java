@@ -21,7 +21,7 @@ import org.tensorflow.proto.OptimizerOptions;
 import org.tensorflow.proto.RewriterConfig;
 
 /**
- * A Llama model on the CPU as a TensorFlow graph, run by DJL: of Parley's own operations where this
+ * A decoder on the CPU as a TensorFlow graph, run by DJL: of Parley's own operations where this
  * build, CPU and model allow them, else of TensorFlow's.
  */
 public final class TensorFlowEngine implements Engine {
@@ -53,12 +53,12 @@ public final class TensorFlowEngine implements Engine {
   public static TensorFlowEngine load(
       Path gguf, String sha256, EngineSettings settings, ImportListener listener) {
     Natives.prepare(settings.cacheFolder(), listener);
-    LlamaConfig config;
+    DecoderConfig config;
     Optional<Kernels> kernels;
     Recipe recipe;
     Path savedModel;
     try (GgufFile file = GgufFile.open(gguf)) {
-      config = LlamaSupport.read(file);
+      config = DecoderSupport.read(file);
       startRuntime();
       kernels = chooseKernels(settings, config);
       recipe = kernels.isPresent() ? Recipe.KERNELS : Recipe.ofGraph(arithmetic(settings));
@@ -82,7 +82,7 @@ public final class TensorFlowEngine implements Engine {
       return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()));
     }
     LoadedGraph graph =
-        LoadedGraph.open(savedModel, LlamaGraph.SIGNATURES, sessionOptions(settings.cores()));
+        LoadedGraph.open(savedModel, DecoderGraph.SIGNATURES, sessionOptions(settings.cores()));
     return start(spec, graph, new PlannedPass(graph, spec, config));
   }
 
@@ -96,7 +96,7 @@ public final class TensorFlowEngine implements Engine {
   }
 
   /** Empty: the pure graph. What was asked for by name and is not there is an error. */
-  private static Optional<Kernels> chooseKernels(EngineSettings settings, LlamaConfig config) {
+  private static Optional<Kernels> chooseKernels(EngineSettings settings, DecoderConfig config) {
     if (settings.kernels() == Kernels.OFF) {
       return Optional.empty();
     }
@@ -126,7 +126,7 @@ public final class TensorFlowEngine implements Engine {
     return settings.arithmetic().orElseGet(() -> CpuFeatures.ofThisMachine().fastestArithmetic());
   }
 
-  private static int blocks(EngineSettings settings, LlamaConfig config, int bytesOfValue) {
+  private static int blocks(EngineSettings settings, DecoderConfig config, int bytesOfValue) {
     if (settings.kvBlocks() > 0) {
       return settings.kvBlocks();
     }
