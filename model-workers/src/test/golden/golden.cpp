@@ -4,6 +4,7 @@
 //   golden greedy     MODEL.gguf prompts.json     > greedy.json
 //   golden tokenizer  MODEL.gguf texts.json       > tokenizer.json
 //   golden perplexity MODEL.gguf perplexity.txt [OTHER.gguf...] > perplexity.json
+//   golden continue   MODEL.gguf texts.json       > greedy.json (begun texts, of which the model knows no chat)
 //   golden logits     MODEL.gguf COUNT            > MODEL.json (a model without a vocabulary, COUNT tokens made up)
 //   golden compare    MODEL.gguf greedy.json      prints how another file of the same model agrees, fed the recorded tokens
 
@@ -23,6 +24,7 @@ using json = nlohmann::ordered_json;
 using Tokens = std::vector<llama_token>;
 
 static const int ANSWER_TOKENS_MAX = 64;
+static const int CONTINUED_TOKENS = 24;
 static const int TOP = 5;
 static const int WINDOW_TOKENS = 512;
 static const int CONTEXT_TOKENS = 1024;
@@ -200,6 +202,39 @@ static void greedy(const std::string & model_path, const std::string & prompts_p
     llama_model_free(model);
 }
 
+// The begin token, a text, and what comes next: the five best after each of some tokens.
+static void continue_texts(const std::string & model_path, const std::string & texts_path) {
+    llama_model * model = load(model_path, false);
+    const json texts = json::parse(read_file(texts_path));
+    std::printf("[\n");
+    for (size_t t = 0; t < texts.size(); t++) {
+        Tokens ids = tokenize(model, texts[t], false);
+        ids.insert(ids.begin(), llama_vocab_bos(llama_model_get_vocab(model)));
+        Sequence sequence(model);
+        sequence.feed(ids, false);
+        Tokens answer;
+        json steps = json::array();
+        while ((int) answer.size() < CONTINUED_TOKENS) {
+            const float * logits = sequence.logits(-1);
+            const double log_sum = log_of_sum(logits, sequence.vocab_size());
+            const std::vector<int> best = top(logits, sequence.vocab_size(), TOP);
+            json tops = json::array();
+            for (int id : best) tops.push_back({id, decimals((double) logits[id] - log_sum, 6)});
+            steps.push_back({{"id", best[0]}, {"gap", decimals((double) logits[best[0]] - (double) logits[best[1]], 6)}, {"top", tops}});
+            answer.push_back(best[0]);
+            sequence.feed({best[0]}, false);
+        }
+        const std::string text = json(detokenize(model, answer, true)).dump(-1, ' ', true, json::error_handler_t::replace);
+        std::printf("{\"prompt_ids\":%s,\n\"answer\":%s,\n\"steps\":[\n", line(ids).c_str(), text.c_str());
+        for (size_t s = 0; s < steps.size(); s++) {
+            std::printf("%s%s\n", line(steps[s]).c_str(), s + 1 < steps.size() ? "," : "]}");
+        }
+        if (t + 1 < texts.size()) std::printf(",\n");
+    }
+    std::printf("]\n");
+    llama_model_free(model);
+}
+
 static void tokenizer(const std::string & model_path, const std::string & texts_path) {
     llama_model * model = load(model_path, true);
     const json texts = json::parse(read_file(texts_path));
@@ -332,7 +367,7 @@ static void compare(const std::string & model_path, const std::string & golden_p
 }
 
 int main(int argc, char ** argv) {
-    if (argc < 4) fail("usage: golden greedy|tokenizer|perplexity|logits|compare MODEL.gguf INPUT [OTHER.gguf...]");
+    if (argc < 4) fail("usage: golden greedy|continue|tokenizer|perplexity|logits|compare MODEL.gguf INPUT [OTHER.gguf...]");
     llama_log_set([](ggml_log_level level, const char * text, void *) {
         if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
     }, nullptr);
@@ -341,6 +376,7 @@ int main(int argc, char ** argv) {
     if (what == "greedy") greedy(argv[2], argv[3]);
     else if (what == "tokenizer") tokenizer(argv[2], argv[3]);
     else if (what == "perplexity") perplexity(argv[2], argv[3], std::vector<std::string>(argv + 4, argv + argc));
+    else if (what == "continue") continue_texts(argv[2], argv[3]);
     else if (what == "logits") logits(argv[2], std::atoi(argv[3]));
     else if (what == "compare") compare(argv[2], argv[3]);
     else fail("unknown: " + what);

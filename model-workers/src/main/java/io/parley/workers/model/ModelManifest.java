@@ -11,7 +11,7 @@ import io.parley.routing.protocol.ModelId;
  * @param sizeBytes of the model file
  * @param contextLength the most positions the model was trained for
  * @param licence SPDX id where known, else what the file says, else "unknown"
- * @param chatTemplate "from file", or "none" when the file has none
+ * @param chatTemplate "from file", or "built in" when the file has none
  * @param createdEpochSeconds when it was added to the store
  */
 public record ModelManifest(

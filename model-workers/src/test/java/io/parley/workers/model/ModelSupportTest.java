@@ -27,9 +27,13 @@ class ModelSupportTest {
             TinyModel.of("llama").integer("llama.expert_count", 8),
             "mixture-of-experts models are not supported"),
         refusal(
-            "SentencePiece",
+            "WordPiece",
+            TinyModel.with("tokenizer.ggml.model", "bert"),
+            "the vocabulary kind 'bert' (tokenizer.ggml.model) is not supported"),
+        refusal(
+            "SentencePiece without its scores",
             TinyModel.with("tokenizer.ggml.model", "llama"),
-            "the vocabulary kind 'llama' (tokenizer.ggml.model) is not supported"),
+            "'tokenizer.ggml.scores' is missing"),
         refusal(
             "an unknown way to cut words",
             TinyModel.with("tokenizer.ggml.pre", "tekken"),

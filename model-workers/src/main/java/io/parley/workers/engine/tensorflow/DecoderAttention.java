@@ -3,7 +3,6 @@ package io.parley.workers.engine.tensorflow;
 import io.parley.workers.engine.EngineSettings;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import org.tensorflow.Operand;
@@ -30,7 +29,7 @@ final class DecoderAttention {
   private final float hiddenScore;
 
   private final Operand<TInt32> positions;
-  private final Map<RotaryFrequencies, Rotation> rotations = new IdentityHashMap<>();
+  private final Map<RotaryFrequencies, Rotation> rotations = new HashMap<>();
 
   /** {@code [rows, kvHeads, 2]}: (block of a head, offset) of each new key. */
   private final Operand<TInt32> places;

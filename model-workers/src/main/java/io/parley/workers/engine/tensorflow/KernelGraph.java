@@ -2,7 +2,7 @@ package io.parley.workers.engine.tensorflow;
 
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.Kernels;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -114,7 +114,7 @@ final class KernelGraph {
     Operand<TInt32> tables = input(inputs, "tables", 2);
     Operand<TInt32> rows = input(inputs, "rows", 1);
     Operand<TInt32> execution = input(inputs, "execution", 1);
-    Batch batch = new Batch(positions, sequences, tables, execution, new IdentityHashMap<>());
+    Batch batch = new Batch(positions, sequences, tables, execution, new HashMap<>());
 
     Operand<TFloat32> stream =
         build(

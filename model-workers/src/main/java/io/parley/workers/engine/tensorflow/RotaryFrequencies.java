@@ -5,7 +5,10 @@ import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.gguf.GgufMetadata;
 import java.util.Arrays;
 
-/** How fast each pair of values of a head turns with the position (RoPE and its scalings). */
+/**
+ * How fast each pair of values of a head turns with the position (RoPE and its scalings). Equal to
+ * itself only: layers that turn alike share one.
+ */
 final class RotaryFrequencies {
   private final int turned;
   private final float[] radians;
