@@ -14,7 +14,7 @@ final class BuiltInTemplate {
           + "{% else %}{% set prefix = '' %}{% set turns = messages %}{% endif %}"
           + "{% for message in turns %}<start_of_turn>"
           + "{% if message['role'] == 'assistant' %}model{% else %}{{ message['role'] }}{% endif %}"
-          + "\n{% if loop.first %}{{ prefix }}{% endif %}{{ message['content'] | trim }}"
+          + "{{ '\\n' }}{% if loop.first %}{{ prefix }}{% endif %}{{ message['content'] | trim }}"
           + "<end_of_turn>\n{% endfor %}"
           + "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}";
 
