@@ -1,10 +1,17 @@
 package io.parley.node;
 
 import com.typesafe.config.Config;
+import io.parley.node.models.LoadableModel;
+import io.parley.node.models.ModelFailure;
+import io.parley.node.models.ModelOrder;
+import io.parley.node.models.ModelStatus.Activity;
+import io.parley.node.models.ModelStatus.Progress;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.workers.batch.BatcherSettings;
+import io.parley.workers.batch.BatcherStats;
 import io.parley.workers.engine.EngineException;
+import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.UnsupportedModelException;
@@ -19,120 +26,178 @@ import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.replica.EngineReplica;
 import io.parley.workers.replica.Replica;
+import io.parley.workers.replica.WarmUp;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.GgufTokenizer;
 import io.parley.workers.text.JinjaChatTemplate;
 import io.parley.workers.text.TokenizerException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A model of the store, loaded on this node. The first replica is made while the node starts, so
- * that a bad file stops the start with one clear line; a worker whose replica broke asks for
- * another.
+ * A model of the store, loaded on this node. The first replica is made before there is a worker, so
+ * that a bad file ends the start, or the load, with one clear line; a worker whose replica broke
+ * asks for another.
  */
-final class LoadedModel implements AutoCloseable {
+final class LoadedModel implements LoadableModel {
   private static final Logger log = LoggerFactory.getLogger(LoadedModel.class);
 
-  private final String spec;
-  private final StoredModel stored;
+  private final ModelOrder order;
+  private final ModelStore store;
   private final EngineSettings engineSettings;
   private final BatcherSettings batcherSettings;
   private final AtomicReference<Replica> first = new AtomicReference<>();
-
-  private LoadedModel(String spec, StoredModel stored, Config config) {
-    this.spec = spec;
-    this.stored = stored;
-    this.engineSettings = EngineSettings.from(config);
-    this.batcherSettings = BatcherSettings.from(config);
-  }
+  private volatile Optional<StoredModel> stored = Optional.empty();
+  private volatile Optional<EngineReplica> newest = Optional.empty();
 
   /**
-   * Finds the model, and fetches it if the store lacks it.
-   *
-   * @param spec a name, {@code name@version}, a file or a source
-   * @throws StartupException when it cannot be fetched or is damaged
+   * @throws IllegalArgumentException when the order's settings are not allowed
    */
-  static LoadedModel obtain(String spec, Config config, StartupReporter reporter) {
-    StartupReporter.Step step = reporter.begin("model");
-    try {
-      StoredModel stored =
-          ModelStore.in(EngineSettings.from(config).cacheFolder())
-              .obtain(
-                  spec,
-                  new ProgressListener() {
-                    @Override
-                    public void step(String what) {
-                      log.info("Model {}: {}", spec, what);
-                    }
+  LoadedModel(ModelOrder order, Config config) {
+    this.order = order;
+    EngineSettings engine = EngineSettings.from(config);
+    BatcherSettings batcher = BatcherSettings.from(config);
+    this.store = ModelStore.in(engine.cacheFolder());
+    this.engineSettings = order.kvMemoryBytes().map(engine::withKvMemory).orElse(engine);
+    this.batcherSettings = order.slots().map(batcher::withSlots).orElse(batcher);
+  }
 
-                    @Override
-                    public void bytes(long done, long total) {
-                      step.progress(done, total);
-                    }
-                  });
-      step.done(stored.manifest().id().toString());
-      return new LoadedModel(spec, stored, config);
+  ModelOrder order() {
+    return order;
+  }
+
+  @Override
+  public boolean find() {
+    try {
+      stored = usable(() -> store.lookUp(order.spec()));
+      return stored.isPresent();
     } catch (ModelStoreException e) {
-      throw new StartupException(e.getMessage(), e);
-    } catch (GgufException | UnsupportedModelException | UncheckedIOException e) {
-      throw unusable(spec, e);
+      throw new ModelFailure(codeOf(e, ModelFailure.Code.NOT_FOUND), e.getMessage(), e);
     }
   }
 
-  /**
-   * Makes the first replica.
-   *
-   * @throws StartupException when the model is damaged or not for this engine
-   */
-  void load(StartupReporter reporter) {
+  /** The store refuses a file for what the file is, or because there is none. */
+  private static ModelFailure.Code codeOf(ModelStoreException e, ModelFailure.Code otherwise) {
+    Throwable cause = e.getCause();
+    boolean unusable =
+        cause instanceof GgufException
+            || cause instanceof UnsupportedModelException
+            || cause instanceof TokenizerException
+            || cause instanceof ChatTemplateException;
+    return unusable ? ModelFailure.Code.UNUSABLE : otherwise;
+  }
+
+  @Override
+  public void fetch(Consumer<Progress> progress) {
+    ProgressListener listener =
+        new ProgressListener() {
+          @Override
+          public void step(String what) {
+            log.info("Model {}: {}", order.spec(), what);
+          }
+
+          @Override
+          public void bytes(long done, long total) {
+            progress.accept(new Progress("bytes", done, total));
+          }
+        };
     try {
-      StartupReporter.Step step = reporter.begin("engine");
-      Replica replica = open((part, done, total) -> step.progress(done, total));
-      first.set(replica);
-      step.done(id() + ", " + replica.variant() + ", " + replica.slots() + " slots");
+      stored = Optional.of(usable(() -> store.obtain(order.spec(), listener)));
+    } catch (ModelStoreException e) {
+      throw new ModelFailure(codeOf(e, ModelFailure.Code.NOT_FETCHED), e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public ModelId id() {
+    return manifest().id();
+  }
+
+  private ModelManifest manifest() {
+    return stored.orElseThrow().manifest();
+  }
+
+  @Override
+  public EngineMemory memory() {
+    return usable(
+        () ->
+            TensorFlowEngine.memory(
+                stored.orElseThrow().file(), engineSettings, batcherSettings.slots()));
+  }
+
+  @Override
+  public void load(Consumer<Progress> progress) {
+    first.set(
+        usable(
+            () ->
+                open(
+                    (step, done, total) ->
+                        progress.accept(
+                            new Progress(
+                                step == ImportListener.Step.CONVERT_MODEL ? "tensors" : "bytes",
+                                done,
+                                total)))));
+  }
+
+  /** Turns what a bad model makes the engine and the text throw into what an operator reads. */
+  private <T> T usable(Supplier<T> slow) {
+    try {
+      return slow.get();
     } catch (GgufException
         | UnsupportedModelException
         | TokenizerException
         | ChatTemplateException
-        | UncheckedIOException
-        | EngineException e) {
-      throw unusable(spec, e);
+        | UncheckedIOException e) {
+      throw failure(ModelFailure.Code.UNUSABLE, e);
+    } catch (IllegalArgumentException e) {
+      throw failure(ModelFailure.Code.BAD_SETTING, e);
+    } catch (EngineException e) {
+      throw failure(ModelFailure.Code.ENGINE_FAILED, e);
     }
   }
 
-  private static StartupException unusable(String spec, RuntimeException e) {
-    return new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
+  private ModelFailure failure(ModelFailure.Code code, RuntimeException e) {
+    return new ModelFailure(
+        code, "the model '" + order.spec() + "' cannot be used: " + e.getMessage(), e);
   }
 
-  ModelId id() {
-    return stored.manifest().id();
+  @Override
+  public void warmUp(Duration limit) throws InterruptedException {
+    if (!limit.isZero()) {
+      int works = WarmUp.run(first.get(), limit);
+      log.info("Model {}: {} works warmed it up", id(), works);
+    }
   }
 
-  /** A name that is allowed in an actor's path. */
-  String actorName() {
-    return id().toString().replace('@', '-');
+  /** What is known of the replica that was loaded first. */
+  String description() {
+    Replica replica = first.get();
+    return id() + ", " + replica.variant() + ", " + replica.slots() + " slots";
   }
 
-  /** A replica for the worker to drive: the one loaded at the start, later a new one. */
-  Replica openReplica() {
+  @Override
+  public Replica openReplica() {
     return Optional.ofNullable(first.getAndSet(null)).orElseGet(() -> open(ImportListener.NONE));
   }
 
   private Replica open(ImportListener listener) {
-    ModelManifest manifest = stored.manifest();
+    ModelManifest manifest = manifest();
+    StoredModel model = stored.orElseThrow();
     GgufTokenizer tokenizer;
     JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(stored.file())) {
+    try (GgufFile gguf = GgufFile.open(model.file())) {
       ModelSupport.check(gguf);
       tokenizer = GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder());
       template = JinjaChatTemplate.of(gguf.metadata());
     }
     TensorFlowEngine engine =
-        TensorFlowEngine.load(stored.file(), manifest.sha256(), engineSettings, listener);
+        TensorFlowEngine.load(model.file(), manifest.sha256(), engineSettings, listener);
     ModelInfo info =
         new ModelInfo(
             manifest.id(),
@@ -140,12 +205,35 @@ final class LoadedModel implements AutoCloseable {
             manifest.createdEpochSeconds(),
             "parley",
             manifest.licence());
-    return new EngineReplica(info, engine, tokenizer, template, batcherSettings);
+    EngineReplica replica;
+    try {
+      replica = new EngineReplica(info, engine, tokenizer, template, batcherSettings);
+    } catch (RuntimeException e) {
+      engine.close();
+      throw e;
+    }
+    newest = Optional.of(replica);
+    return replica;
   }
 
-  /** Frees what no worker took over. */
+  @Override
+  public Optional<Activity> activity() {
+    return newest.map(
+        replica -> {
+          BatcherStats stats = replica.stats();
+          return new Activity(
+              replica.slots(),
+              stats.running(),
+              stats.waiting(),
+              stats.blocks(),
+              stats.freeBlocks());
+        });
+  }
+
+  /** Frees what no worker took over, and lets go of what one has closed. */
   @Override
   public void close() {
+    newest = Optional.empty();
     Optional.ofNullable(first.getAndSet(null)).ifPresent(Replica::close);
   }
 }

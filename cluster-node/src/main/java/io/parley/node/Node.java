@@ -1,5 +1,6 @@
 package io.parley.node;
 
+import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Props;
 import akka.actor.typed.javadsl.Behaviors;
@@ -11,8 +12,11 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
+import io.parley.node.http.ManagementSettings;
 import io.parley.node.http.ModelCatalog;
 import io.parley.node.http.ShardedSessions;
+import io.parley.node.models.ModelFailure;
+import io.parley.node.models.NodeModels;
 import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalEndpoint;
@@ -26,6 +30,7 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSharding;
 import io.parley.workers.ModelWorker;
+import io.parley.workers.engine.tensorflow.TensorFlowEngine;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -34,16 +39,18 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /**
  * A running node. Starts what its roles ask for, each part when what it needs is there: models
- * beside the journal and its schema, actor system, sessions, workers, and the HTTP edge last, so
- * that an open port means a node that can serve. Stops in the reverse order; the journal outlives
- * everything that writes to it.
+ * beside the journal and its schema, actor system, sessions, workers, the management listener, and
+ * the HTTP edge last, so that an open port means a node that can serve. Stops in the reverse order;
+ * the journal outlives everything that writes to it.
  */
 public final class Node implements AutoCloseable {
   private static final Duration START_PATIENCE = Duration.ofSeconds(60);
@@ -54,6 +61,8 @@ public final class Node implements AutoCloseable {
   private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
+  private Optional<HttpServer> management = Optional.empty();
+  private Optional<ManagementAddress> published = Optional.empty();
   private boolean closed; // guarded by this
 
   private Node(NodePlan plan, StartupReporter reporter) {
@@ -74,7 +83,7 @@ public final class Node implements AutoCloseable {
     try {
       node.start(data, listener);
       return node;
-    } catch (JournalException | IllegalArgumentException e) {
+    } catch (JournalException | IllegalArgumentException | ModelFailure e) {
       node.close();
       throw new StartupException(e.getMessage(), e);
     } catch (RuntimeException e) {
@@ -85,19 +94,15 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
+    StartModels startModels = new StartModels(plan, reporter);
     // before anything has been started or written: here most bad starts end
-    List<LoadedModel> obtained =
-        has("worker")
-            ? plan.node().models().stream()
-                .map(model -> LoadedModel.obtain(model, plan.config(), reporter))
-                .toList()
-            : List.of();
+    List<LoadedModel> obtained = has("worker") ? startModels.obtain() : List.of();
     // neither needs the other, and both take seconds
     journal =
         Optional.of(
             Starting.inBackground(
                 "journal", () -> NodeJournal.start(plan, data, reporter, listener)));
-    models = Optional.of(Starting.inBackground("models", () -> load(obtained)));
+    models = Optional.of(Starting.inBackground("models", () -> startModels.load(obtained)));
     Starting.awaitBoth(journal.get(), models.get());
     ActorSystem<Void> actors = startActors(journal.get().result().endpoint());
     RunningTurns running = new CassandraRunningTurns(actors);
@@ -105,10 +110,12 @@ public final class Node implements AutoCloseable {
     if (has("session")) {
       Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
     }
-    startWorkers(actors, models.get().result());
+    Optional<ActorRef<NodeModels.Command>> owner =
+        has("worker") ? Optional.of(startWorkers(actors, models.get().result())) : Optional.empty();
     if (has("session")) {
       SessionSharding.resumeTurns(actors, plan.session(), running);
     }
+    startManagement(actors, owner, data);
     if (has("api")) {
       startHttp(actors);
     }
@@ -122,45 +129,39 @@ public final class Node implements AutoCloseable {
   private void checkSurroundings(DataFolder data) {
     if (has("api")) {
       HttpServer.requireSafe(plan.http());
-      requireFree(plan.http());
+      requireFree("parley.http.host", plan.http().host(), plan.http().port(), "--port");
     }
+    ManagementSettings managed = plan.management();
+    HttpServer.requireSafe(managed);
+    requireFree(
+        "parley.management.host", managed.host(), managed.port(), "-D parley.management.port=PORT");
     if (plan.journal().isEmbedded()) {
       EmbeddedCassandra.check(plan.journal().embedded(), data.path().resolve("cassandra"));
     }
   }
 
-  private List<LoadedModel> load(List<LoadedModel> obtained) {
-    try {
-      obtained.forEach(model -> model.load(reporter));
-      return obtained;
-    } catch (RuntimeException e) {
-      obtained.forEach(LoadedModel::close);
-      throw e;
-    }
-  }
-
-  private static void requireFree(HttpSettings settings) {
-    if (settings.port() == 0) {
+  private static void requireFree(String key, String host, int port, String option) {
+    if (port == 0) {
       return;
     }
     try (ServerSocket probe = new ServerSocket()) {
       probe.setReuseAddress(true);
-      probe.bind(new InetSocketAddress(InetAddress.getByName(settings.host()), settings.port()));
+      probe.bind(new InetSocketAddress(InetAddress.getByName(host), port));
     } catch (BindException e) {
-      throw portTaken(settings, e);
+      throw portTaken(host, port, option, e);
     } catch (IOException e) {
-      throw new StartupException(
-          "parley.http.host " + settings.host() + " is no address of this machine", e);
+      throw new StartupException(key + " " + host + " is no address of this machine", e);
     }
   }
 
-  private static StartupException portTaken(HttpSettings settings, Throwable cause) {
+  private static StartupException portTaken(String host, int port, String option, Throwable cause) {
     return new StartupException(
         "port "
-            + settings.port()
+            + port
             + " of "
-            + settings.host()
-            + " is taken: stop what listens there, or choose another with --port",
+            + host
+            + " is taken: stop what listens there, or choose another with "
+            + option,
         cause);
   }
 
@@ -182,15 +183,40 @@ public final class Node implements AutoCloseable {
     return actors;
   }
 
-  private static void startWorkers(ActorSystem<Void> actors, List<LoadedModel> models) {
+  private ActorRef<NodeModels.Command> startWorkers(
+      ActorSystem<Void> actors, List<LoadedModel> loaded) {
     WorkerDirectory directory = WorkerDirectory.get(actors);
-    for (LoadedModel model : models) {
-      actors.systemActorOf(
-          ModelWorker.create(model::openReplica), "worker-" + model.actorName(), Props.empty());
-    }
-    for (LoadedModel model : models) {
+    NodeModels.Surroundings surroundings =
+        new NodeModels.Surroundings(
+            plan.models(),
+            plan.memoryBudget(),
+            TensorFlowEngine.keepsMemory(),
+            order -> new LoadedModel(order, plan.config()),
+            ModelWorker::create,
+            directory::serves);
+    List<NodeModels.Ready> ready =
+        loaded.stream().map(model -> new NodeModels.Ready(model.order(), model)).toList();
+    ActorRef<NodeModels.Command> owner =
+        actors.systemActorOf(
+            NodeModels.create(surroundings, ready), "parley-models", Props.empty());
+    for (LoadedModel model : loaded) {
       await("the worker of " + model.id(), () -> directory.serves(model.id()));
     }
+    return owner;
+  }
+
+  private void startManagement(
+      ActorSystem<Void> actors, Optional<ActorRef<NodeModels.Command>> owner, DataFolder data) {
+    ManagementSettings settings = plan.management();
+    HttpServer listener =
+        opened(
+            HttpServer.startManagement(actors, plan.http(), settings, owner),
+            "the management listener",
+            cause ->
+                portTaken(
+                    settings.host(), settings.port(), "-D parley.management.port=PORT", cause));
+    management = Optional.of(listener);
+    published = Optional.of(ManagementAddress.publish(data.path(), listener.address()));
   }
 
   private void startHttp(ActorSystem<Void> actors) {
@@ -202,16 +228,24 @@ public final class Node implements AutoCloseable {
             catalog(actors),
             history,
             new NodeReadiness(actors, history, this::servedModels));
+    http =
+        Optional.of(
+            opened(
+                HttpServer.start(actors, httpSettings, parts),
+                "the HTTP edge",
+                cause -> portTaken(httpSettings.host(), httpSettings.port(), "--port", cause)));
+  }
+
+  private static HttpServer opened(
+      CompletionStage<HttpServer> server,
+      String what,
+      Function<Throwable, StartupException> failed) {
     try {
-      http =
-          Optional.of(
-              HttpServer.start(actors, httpSettings, parts)
-                  .toCompletableFuture()
-                  .get(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS));
+      return server.toCompletableFuture().get(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
-      throw portTaken(httpSettings, e.getCause());
+      throw failed.apply(e.getCause());
     } catch (TimeoutException e) {
-      throw new StartupException("the HTTP edge did not open in time", e);
+      throw new StartupException(what + " did not open in time", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new StartupException("interrupted", e);
@@ -253,6 +287,11 @@ public final class Node implements AutoCloseable {
     return http.map(HttpServer::address);
   }
 
+  /** Where the management listener listens. */
+  public Optional<InetSocketAddress> managementAddress() {
+    return management.map(HttpServer::address);
+  }
+
   /** The models that the cluster serves now. */
   public List<ModelInfo> servedModels() {
     return system.map(actors -> WorkerDirectory.get(actors).models()).orElseGet(List::of);
@@ -277,6 +316,7 @@ public final class Node implements AutoCloseable {
       return;
     }
     closed = true;
+    published.ifPresent(ManagementAddress::withdraw);
     Duration stopPatience = StopTimes.from(plan.config()).patience();
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(

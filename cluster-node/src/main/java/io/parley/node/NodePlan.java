@@ -2,12 +2,16 @@ package io.parley.node;
 
 import com.typesafe.config.Config;
 import io.parley.node.http.HttpSettings;
+import io.parley.node.http.ManagementSettings;
+import io.parley.node.models.MemoryBudget;
+import io.parley.node.models.ModelsSettings;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineSettings;
+import java.util.Optional;
 
 /**
  * A node's whole configuration, checked: every module's settings, whether this node's roles need
@@ -17,6 +21,8 @@ public record NodePlan(
     Config config,
     NodeSettings node,
     HttpSettings http,
+    ManagementSettings management,
+    ModelsSettings models,
     JournalSettings journal,
     SessionSettings session,
     RoutingSettings routing,
@@ -36,6 +42,8 @@ public record NodePlan(
               config,
               NodeSettings.from(config),
               HttpSettings.of(config),
+              ManagementSettings.from(config),
+              ModelsSettings.from(config),
               JournalSettings.from(config),
               SessionSettings.from(config),
               RoutingSettings.from(config),
@@ -47,5 +55,12 @@ public record NodePlan(
     } catch (IllegalArgumentException e) {
       throw new StartupException(e.getMessage(), e);
     }
+  }
+
+  /** What models may take on this machine. */
+  MemoryBudget memoryBudget() {
+    return MemoryBudget.of(
+        models,
+        journal.isEmbedded() ? Optional.of(journal.embedded().heapBytes()) : Optional.empty());
   }
 }

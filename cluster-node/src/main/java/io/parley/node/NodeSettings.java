@@ -2,7 +2,10 @@ package io.parley.node;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigValue;
+import io.parley.node.models.ModelOrder;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -13,9 +16,10 @@ import java.util.TreeSet;
  * @param clusterName nodes with another name cannot join
  * @param roles what runs here, any of {@link #ROLES}
  * @param data folder of the embedded journal and the node's lock
- * @param models what the worker role serves: names in the model store, sources, or files
+ * @param models what the worker role serves from its start
  */
-public record NodeSettings(String clusterName, Set<String> roles, Path data, List<String> models) {
+public record NodeSettings(
+    String clusterName, Set<String> roles, Path data, List<ModelOrder> models) {
   /** All the roles there are. */
   public static final Set<String> ROLES = Set.of("api", "session", "worker");
 
@@ -45,7 +49,19 @@ public record NodeSettings(String clusterName, Set<String> roles, Path data, Lis
         node.getString("cluster-name"),
         Set.copyOf(node.getStringList("roles")),
         data.isEmpty() ? defaultData() : Path.of(data).toAbsolutePath().normalize(),
-        node.getStringList("models"));
+        models(node));
+  }
+
+  private static List<ModelOrder> models(Config node) {
+    List<ModelOrder> orders = new ArrayList<>();
+    for (ConfigValue entry : node.getList("models")) {
+      try {
+        orders.add(ModelOrder.from(entry));
+      } catch (IllegalArgumentException e) {
+        throw invalid("parley.node.models", e.getMessage());
+      }
+    }
+    return orders;
   }
 
   private static Path defaultData() {

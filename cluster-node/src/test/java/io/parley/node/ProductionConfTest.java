@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
 import io.parley.node.http.HttpSettings;
+import io.parley.node.http.ManagementSettings;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
@@ -26,6 +27,7 @@ class ProductionConfTest {
     assertThat(SessionSettings.from(config)).isNotNull();
     assertThat(RoutingSettings.from(config)).isNotNull();
     assertThat(WorkerSettings.from(config)).isNotNull();
+    assertThat(ManagementSettings.from(config).host()).isEqualTo("127.0.0.1");
     assertThat(BatcherSettings.from(config).slots()).isEqualTo(32);
     assertThat(EngineSettings.from(config)).isNotNull();
   }

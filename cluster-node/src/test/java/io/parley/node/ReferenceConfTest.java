@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import io.parley.node.http.HttpSettings;
+import io.parley.node.http.ManagementSettings;
+import io.parley.node.models.ModelsSettings;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
@@ -26,6 +28,8 @@ class ReferenceConfTest {
       List.of(
           NodeSettings::from,
           HttpSettings::of,
+          ManagementSettings::from,
+          ModelsSettings::from,
           JournalSettings::from,
           SessionSettings::from,
           RoutingSettings::from,

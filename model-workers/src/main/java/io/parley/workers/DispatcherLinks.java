@@ -9,8 +9,10 @@ import io.parley.routing.Dispatcher.FreeSlots;
 import io.parley.routing.Dispatcher.OpenStream;
 import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Taken;
+import io.parley.routing.Dispatcher.Withdrawn;
 import io.parley.routing.Dispatcher.WorkerCommand;
 import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage;
@@ -75,6 +77,11 @@ final class DispatcherLinks {
   /** From now on streams are opened for this model. */
   void start(ModelInfo served) {
     model = Optional.of(served);
+  }
+
+  /** Lets all dispatchers know that the model is not coming back here. */
+  void withdraw(ModelId served) {
+    dispatchers.forEach(dispatcher -> dispatcher.tell(new Withdrawn(worker, served)));
   }
 
   /** Ends all streams and opens none. What is in them is reported as lost by the dispatchers. */

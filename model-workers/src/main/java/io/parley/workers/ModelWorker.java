@@ -16,6 +16,7 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import io.parley.routing.SessionReports;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.WorkerMessage;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -39,6 +40,12 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
    * still answers and before shards move.
    */
   public record Leave() implements Command {}
+
+  /**
+   * Tells a worker that its model is being unloaded: it pulls nothing more, lets what it has run to
+   * its end for at most {@code patience}, then leaves.
+   */
+  public record Drain(Duration patience) implements Command {}
 
   private record StartAgain() implements Command {}
 
@@ -98,7 +105,8 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   @Override
   public Receive<Command> createReceive() {
     return newReceiveBuilder()
-        .onMessage(Leave.class, leave -> onLeave())
+        .onMessage(Leave.class, leave -> end(new WorkerBehavior.Leave()))
+        .onMessage(Drain.class, drain -> end(new WorkerBehavior.Drain(drain.patience())))
         .onMessage(StartAgain.class, again -> start())
         .onSignal(Terminated.class, signal -> onWorkerStopped())
         .onSignal(PostStop.class, signal -> onPostStop())
@@ -111,9 +119,9 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
     return this;
   }
 
-  private Behavior<Command> onLeave() {
+  private Behavior<Command> end(WorkerMessage how) {
     leaving = true;
-    child.tell(new WorkerBehavior.Leave());
+    child.tell(how);
     return timers.isTimerActive(new StartAgain()) ? Behaviors.stopped() : this;
   }
 

@@ -14,6 +14,7 @@ import io.parley.routing.Dispatcher;
 import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
@@ -28,12 +29,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
- * The life of a worker: loading → serving → (a broken replica) waiting → loading …, and leaving
- * from anywhere. Attempts outlive a broken replica until their sessions know what became of them.
+ * The life of a worker: loading → serving → (a broken replica) waiting → loading …, draining when
+ * the model is unloaded, and leaving from anywhere. Attempts outlive a broken replica until their
+ * sessions know what became of them.
  */
 final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   /** See {@link ModelWorker.Leave}. */
   record Leave() implements Internal {}
+
+  /** See {@link ModelWorker.Drain}. */
+  record Drain(Duration patience) implements Internal {}
 
   private record DispatcherList(Set<ActorRef<Dispatcher.WorkerCommand>> refs) implements Internal {}
 
@@ -61,8 +66,11 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   private final AtomicBoolean awake = new AtomicBoolean();
 
   private Optional<Replica> replica = Optional.empty();
+  private Optional<ModelId> served = Optional.empty(); // stays when the replica breaks
   private Duration restartAfter;
+  private boolean registered;
   private boolean loading;
+  private boolean draining;
   private boolean leaving;
   private boolean ticking;
   private boolean closing;
@@ -119,6 +127,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         .onMessage(WorkerDirectory.Describe.class, this::onDescribe)
         .onMessage(Load.class, message -> load())
         .onMessage(Loaded.class, this::onLoaded)
+        .onMessage(Drain.class, this::onDrain)
         .onMessage(Leave.class, leave -> onLeave())
         .onMessage(LeaveTimeout.class, timeout -> closeAndStop())
         .onMessage(Closed.class, closed -> Behaviors.stopped())
@@ -165,8 +174,10 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
       return this;
     }
     getContext().getLog().info("Serving {}", replica.get().model().id());
+    served = Optional.of(replica.get().model().id());
     links.start(replica.get().model());
     tellReceptionist(Receptionist.register(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+    registered = true;
     return settle();
   }
 
@@ -183,24 +194,51 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     attempts.failAll(FailureCode.ENGINE_FAILED, "the replica broke", now());
     replica.ifPresent(broken -> blocking.execute(broken::close));
     replica = Optional.empty();
-    loadLater();
+    if (draining) {
+      leaveSoon(); // its last attempts failed: nothing is left to run
+    } else {
+      loadLater();
+    }
   }
 
   private void stopServing() {
-    tellReceptionist(Receptionist.deregister(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+    if (registered) { // twice would stop the receptionist itself
+      tellReceptionist(
+          Receptionist.deregister(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+      registered = false;
+    }
     links.stop();
+  }
+
+  private Behavior<WorkerMessage> onDrain(Drain drain) {
+    if (leaving || draining) {
+      return this;
+    }
+    served.ifPresent(links::withdraw);
+    if (replica.isEmpty()) {
+      return onLeave(); // nothing runs
+    }
+    draining = true;
+    stopServing();
+    timers.startSingleTimer(new Leave(), drain.patience());
+    return settle();
   }
 
   private Behavior<WorkerMessage> onLeave() {
     if (leaving) {
       return this;
     }
-    leaving = true;
     stopServing();
     replica.ifPresent(attempts::cancelAll);
     attempts.failAll(FailureCode.WORKER_LOST, "the worker leaves", now());
-    timers.startSingleTimer(new LeaveTimeout(), settings.leaveTimeout());
+    leaveSoon();
     return settle();
+  }
+
+  /** Ends when the sessions know what became of their attempts, or without them. */
+  private void leaveSoon() {
+    leaving = true;
+    timers.startSingleTimer(new LeaveTimeout(), settings.leaveTimeout());
   }
 
   private Behavior<WorkerMessage> closeAndStop() {
@@ -243,6 +281,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onTick() {
+    ticking = false;
     attempts.tick(replica, now());
     return settle();
   }
@@ -273,11 +312,15 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     attempts.send(now());
     tickWhileNeeded();
     links.update(freeSlots());
-    return leaving && !loading && attempts.isEmpty() ? closeAndStop() : this;
+    boolean ending = leaving || draining;
+    return ending && !loading && attempts.isEmpty() ? closeAndStop() : this;
   }
 
   private int freeSlots() {
-    if (leaving || replica.isEmpty() || attempts.ended() >= settings.unacknowledgedMax()) {
+    if (leaving
+        || draining
+        || replica.isEmpty()
+        || attempts.ended() >= settings.unacknowledgedMax()) {
       return 0;
     }
     return Math.max(0, replica.get().slots() - attempts.running() - attempts.parked());
@@ -286,7 +329,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   private void tickWhileNeeded() {
     boolean needed = !attempts.isEmpty();
     if (needed && !ticking) {
-      timers.startTimerWithFixedDelay(new Tick(), settings.groupInterval());
+      timers.startSingleTimer(new Tick(), settings.groupInterval(attempts.running()));
     } else if (!needed && ticking) {
       timers.cancel(new Tick());
     }

@@ -8,6 +8,7 @@ import java.time.Duration;
  * {@code parley.worker} of the configuration; the keys are explained in {@code reference.conf}.
  *
  * @param groupInterval the least time between two token groups of an attempt
+ * @param groupsPerSecond the most groups of all attempts together, but for first tokens and ends
  * @param groupTokensMax tokens in one group
  * @param resendMin the first wait before an unanswered report is sent again, and the wait between
  *     two signs of an attempt that owes its session nothing
@@ -22,6 +23,7 @@ import java.time.Duration;
  */
 public record WorkerSettings(
     Duration groupInterval,
+    int groupsPerSecond,
     int groupTokensMax,
     Duration resendMin,
     Duration resendMax,
@@ -36,6 +38,7 @@ public record WorkerSettings(
 
   public WorkerSettings {
     SECTION.requirePositive("group-interval", groupInterval);
+    SECTION.requireBetween("groups-per-second", groupsPerSecond, 1, 100_000);
     SECTION.requireBetween("group-tokens-max", groupTokensMax, 1, 10_000);
     SECTION.requirePositive("resend-min", resendMin);
     SECTION.requireAtLeast("resend-max", resendMax, "resend-min", resendMin);
@@ -58,6 +61,7 @@ public record WorkerSettings(
   public static WorkerSettings from(Config root) {
     return new WorkerSettings(
         SECTION.duration(root, "group-interval"),
+        SECTION.integer(root, "groups-per-second"),
         SECTION.integer(root, "group-tokens-max"),
         SECTION.duration(root, "resend-min"),
         SECTION.duration(root, "resend-max"),
@@ -68,6 +72,16 @@ public record WorkerSettings(
         SECTION.duration(root, "restart-min"),
         SECTION.duration(root, "restart-max"),
         SECTION.duration(root, "leave-timeout"));
+  }
+
+  /**
+   * The time between two groups of an attempt while so many run: at least {@code group-interval},
+   * and not longer than {@code resend-min}, as signs of life are given at the same times.
+   */
+  Duration groupInterval(int running) {
+    Duration share = Duration.ofSeconds(running).dividedBy(groupsPerSecond);
+    Duration bounded = share.compareTo(resendMin) < 0 ? share : resendMin;
+    return bounded.compareTo(groupInterval) > 0 ? bounded : groupInterval;
   }
 
   /**

@@ -414,6 +414,65 @@ class ModelWorkerTest {
   }
 
   @Test
+  void aDrainingWorkerTakesNothingMoreAndLetsItsAttemptsEnd() {
+    Work work = startWithOne();
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+    Listener listener = replica.admit(work.id(), 1);
+
+    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMinutes(5)));
+
+    await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
+    // the dispatcher knows that the model is gone: a later attempt does not wait for it
+    Work late = work(model, sessionId, 2, List.of());
+    await().atMost(PATIENCE).until(() -> node.submit(late) instanceof Dispatcher.NoWorker);
+    assertThat(replica.cancelled).isEmpty();
+    give(listener, 2);
+    listener.finished(new Finish(FinishReason.STOP, ""));
+    int next = 0;
+    TokenGroup group;
+    do {
+      group = expect(work.id(), TokenGroup.class);
+      next = Math.max(next, group.firstIndex() + group.tokens().size());
+      group.worker().tell(new GroupAccepted(work.id(), next, group.finish().isPresent()));
+    } while (group.finish().isEmpty());
+    assertThat(next).isEqualTo(2);
+    session.expectTerminated(worker.orElseThrow());
+    assertThat(replica.closed).isTrue();
+  }
+
+  @Test
+  void aDrainingWorkerHandsBackWhatDoesNotEndInTime() {
+    Work work = startWithOne();
+    replica.admit(work.id(), 1);
+    TokenGroup first = expect(TokenGroup.class);
+
+    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMillis(50)));
+
+    first.worker().tell(new GroupAccepted(work.id(), 1, false));
+    assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.WORKER_LOST);
+    assertThat(replica.cancelled).contains(work.id());
+    first.worker().tell(new GroupAccepted(work.id(), 1, true));
+    session.expectTerminated(worker.orElseThrow());
+    assertThat(replica.closed).isTrue();
+  }
+
+  @Test
+  void aDrainingWorkerWhoseReplicaBreaksEnds() {
+    Work work = startWithOne();
+    replica.admit(work.id(), 1);
+    TokenGroup first = expect(TokenGroup.class);
+
+    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMinutes(5)));
+    replica.broken = true;
+
+    first.worker().tell(new GroupAccepted(work.id(), 1, false));
+    assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.ENGINE_FAILED);
+    first.worker().tell(new GroupAccepted(work.id(), 1, true));
+    session.expectTerminated(worker.orElseThrow());
+  }
+
+  @Test
   void aStreamThatEndedIsOpenedAgainAndRunningAttemptsGoOn() {
     TestProbe<Dispatcher.WorkerCommand> other =
         node.kit.createTestProbe(Dispatcher.WorkerCommand.class);
@@ -504,6 +563,7 @@ class ModelWorkerTest {
   private static WorkerSettings settings(Duration unacknowledgedTimeout) {
     return new WorkerSettings(
         Duration.ofMillis(20),
+        10_000,
         16,
         Duration.ofMillis(200),
         Duration.ofMillis(400),

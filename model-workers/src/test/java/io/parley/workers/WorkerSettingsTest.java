@@ -22,9 +22,19 @@ class WorkerSettingsTest {
     assertThat(settings.unacknowledgedMax()).isEqualTo(256);
   }
 
+  @Test
+  void theMoreAttemptsRunTheLessOftenEachWrites() {
+    WorkerSettings settings = WorkerSettings.from(DEFAULTS);
+
+    assertThat(settings.groupInterval(1)).isEqualTo(settings.groupInterval());
+    assertThat(settings.groupInterval(32)).isEqualTo(Duration.ofMillis(250));
+    assertThat(settings.groupInterval(4096)).isEqualTo(settings.resendMin());
+  }
+
   @ParameterizedTest
   @CsvSource({
     "group-interval, 0s",
+    "groups-per-second, 0",
     "group-tokens-max, 0",
     "group-tokens-max, many",
     "resend-min, soon",

@@ -5,6 +5,7 @@ import akka.actor.typed.receptionist.ServiceKey;
 import akka.stream.SourceRef;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.CborSerializable;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage;
@@ -14,8 +15,9 @@ import io.parley.routing.protocol.WorkerMessage;
  * Dispatchers}; it queues the works of its node's sessions and hands each to a worker that pulls.
  *
  * <p>A submitted work ends in exactly one of: {@code Dispatched} to its session (a worker has it),
- * {@code Failed} to its session (nobody had room before its deadline; the worker's stream broke
- * while the work was under way; the dispatcher failed), or {@link CancelQueued}.
+ * {@code Failed} to its session (nobody had room before its deadline; the model was unloaded; the
+ * worker's stream broke while the work was under way; the dispatcher failed), or {@link
+ * CancelQueued}.
  */
 public final class Dispatcher {
   /** By this key workers find the dispatchers. */
@@ -53,9 +55,9 @@ public final class Dispatcher {
   public record Full(AttemptId id, long retryAfterMillis) implements SubmitReply {}
 
   /**
-   * No worker serves the model, as far as this node knows, and none did since it started. Nothing
-   * was queued. Second and later attempts are queued all the same: their model was served once, and
-   * its worker may be loading it again.
+   * No worker serves the model, as far as this node knows, and none did since it started, or the
+   * last one has withdrawn. Nothing was queued. Second and later attempts of a model that was not
+   * withdrawn are queued all the same: it was served once, and its worker may be loading it again.
    */
   public record NoWorker(AttemptId id) implements SubmitReply {}
 
@@ -87,6 +89,13 @@ public final class Dispatcher {
   /** The worker's load changed; also sent again regularly, so that a lost one does no harm. */
   public record FreeSlots(ActorRef<WorkerMessage> worker, long streamId, int freeSlots)
       implements WorkerCommand {}
+
+  /**
+   * The worker takes nothing more because its model is being unloaded: unlike one that broke, it
+   * does not come back. When no other worker serves the model, what waits for it fails with {@code
+   * MODEL_NOT_FOUND}. Should this get lost, such works wait for their deadlines.
+   */
+  public record Withdrawn(ActorRef<WorkerMessage> worker, ModelId model) implements WorkerCommand {}
 
   /**
    * The stream that a worker asked for.

@@ -25,6 +25,7 @@ import io.parley.routing.Dispatcher.Queued;
 import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Submit;
 import io.parley.routing.Dispatcher.Taken;
+import io.parley.routing.Dispatcher.Withdrawn;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
@@ -83,6 +84,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   private final Map<AttemptId, WorkStream> underWay = new HashMap<>();
   private final Map<AttemptId, ActorRef<WorkerMessage>> taken;
   private final Map<ModelId, Boolean> seen;
+  private final Map<ModelId, Boolean> withdrawn;
 
   /**
    * Not from 0: a message of a stream before a restart must not be taken for one of a new stream.
@@ -114,6 +116,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     this.materializer = Materializer.createMaterializer(context);
     this.taken = bounded(settings.recentAttempts());
     this.seen = bounded(settings.modelsMax());
+    this.withdrawn = bounded(settings.modelsMax());
   }
 
   @Override
@@ -125,6 +128,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
         .onMessage(WorkSource.Pulled.class, this::onPulled)
         .onMessage(Taken.class, this::onTaken)
         .onMessage(FreeSlots.class, this::onFreeSlots)
+        .onMessage(Withdrawn.class, this::onWithdrawn)
         .onMessage(WorkSource.Ended.class, ended -> onStreamOver(streamsById.get(ended.streamId())))
         .onMessage(WorkerGone.class, gone -> onStreamOver(streams.get(gone.worker())))
         .onMessage(Sweep.class, sweep -> onSweep())
@@ -173,9 +177,19 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
 
   private boolean mayBeServed(Work work) {
     // a later attempt's model was served once; after a restart its worker may still be loading it
-    return work.id().attempt() > 1
-        || seen.containsKey(work.model())
-        || surroundings.served().test(work.model());
+    return !isGone(work.model())
+        && (work.id().attempt() > 1
+            || seen.containsKey(work.model())
+            || surroundings.served().test(work.model()));
+  }
+
+  /** Whether the model was unloaded and nobody else serves it. */
+  private boolean isGone(ModelId model) {
+    return withdrawn.containsKey(model) && !isStreamed(model) && !surroundings.served().test(model);
+  }
+
+  private boolean isStreamed(ModelId model) {
+    return streams.values().stream().anyMatch(stream -> stream.model().equals(model));
   }
 
   private Behavior<Command> onCancel(CancelQueued cancel) {
@@ -211,6 +225,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     streams.put(open.worker(), stream);
     streamsById.put(id, stream);
     seen.put(model, true);
+    withdrawn.remove(model);
     getContext().watchWith(open.worker(), new WorkerGone(open.worker()));
     open.replyTo().tell(new StreamOpened(id, ends.second(), settings.prefetch()));
     return this;
@@ -254,6 +269,12 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     return this;
   }
 
+  /** The sweep sees to what waits: until then other workers, and the directory, have their say. */
+  private Behavior<Command> onWithdrawn(Withdrawn message) {
+    withdrawn.put(message.model(), true);
+    return this;
+  }
+
   private WorkStream current(ActorRef<WorkerMessage> worker, long streamId) {
     WorkStream stream = streams.get(worker);
     return stream != null && stream.id() == streamId ? stream : null;
@@ -279,9 +300,19 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     long now = surroundings.clock().millis();
     for (ModelId model : List.copyOf(lanes.keySet())) {
       expire(model, now);
+      if (isGone(model)) {
+        failAll(model);
+      }
       settle(model);
     }
     return this;
+  }
+
+  private void failAll(ModelId model) {
+    for (Work work : lanes.get(model).queue().all()) {
+      lanes.get(model).queue().remove(work.id());
+      fail(work.id(), FailureCode.MODEL_NOT_FOUND, "the model was unloaded");
+    }
   }
 
   /** Gives works to workers until one of them runs out. */
@@ -336,8 +367,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
       return;
     }
     surroundings.full().remove(model);
-    boolean streamed = streams.values().stream().anyMatch(s -> s.model().equals(model));
-    if (lane.queue().isEmpty() && !streamed) {
+    if (lane.queue().isEmpty() && !isStreamed(model)) {
       lanes.remove(model);
     }
   }

@@ -22,6 +22,7 @@ import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Submit;
 import io.parley.routing.Dispatcher.SubmitReply;
 import io.parley.routing.Dispatcher.Taken;
+import io.parley.routing.Dispatcher.Withdrawn;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
 import io.parley.routing.protocol.AttemptReport.Failed;
@@ -211,6 +212,47 @@ class DispatcherTest {
     TestWorker worker = new TestWorker(1);
     worker.demand(1);
     assertThat(worker.next().id().attempt()).isEqualTo(2);
+  }
+
+  @Test
+  void whatWaitsForAnUnloadedModelFailsAndLaterAttemptsAreRefused() {
+    TestWorker worker = new TestWorker(0);
+    submit(work(1));
+
+    dispatcher.tell(new Withdrawn(worker.ref(), MODEL.id()));
+    sessions.expectNoMessage(NOTHING); // its stream is open, and the directory knows it still
+    worker.cancelStream();
+    sessions.expectNoMessage(NOTHING); // another one of the cluster may serve it
+    served.set(false);
+
+    Failed failed = sessions.expectMessageClass(Failed.class);
+    assertThat(failed.id()).isEqualTo(work(1).id());
+    assertThat(failed.code()).isEqualTo(FailureCode.MODEL_NOT_FOUND);
+    Work handedBack = work(2, 2, Priority.INTERACTIVE, Long.MAX_VALUE);
+    dispatcher.tell(new Submit(handedBack, replies.ref()));
+    replies.expectMessage(new NoWorker(handedBack.id()));
+
+    // loaded again, it is as any other model
+    TestWorker again = new TestWorker(1);
+    again.demand(1);
+    submit(handedBack);
+    assertThat(again.next()).isEqualTo(handedBack);
+  }
+
+  @Test
+  void whatWaitsForAModelThatAnotherWorkerServesGoesThere() {
+    TestWorker other = new TestWorker(0);
+    TestWorker worker = new TestWorker(0);
+    submit(work(1));
+    served.set(false);
+
+    dispatcher.tell(new Withdrawn(worker.ref(), MODEL.id()));
+    worker.cancelStream();
+
+    sessions.expectNoMessage(NOTHING);
+    other.demand(1);
+    other.report(1);
+    assertThat(other.next()).isEqualTo(work(1));
   }
 
   @Test

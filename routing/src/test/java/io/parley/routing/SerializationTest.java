@@ -14,6 +14,7 @@ import io.parley.routing.Dispatcher.OpenStream;
 import io.parley.routing.Dispatcher.Queued;
 import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Taken;
+import io.parley.routing.Dispatcher.Withdrawn;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport.Admitted;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
@@ -111,6 +112,7 @@ class SerializationTest {
         new OpenStream(worker, MODEL, 4, kit.createTestProbe(StreamOpened.class).ref()),
         new Taken(worker, -5L, ID, 3),
         new FreeSlots(worker, 5L, 3),
+        new Withdrawn(worker, MODEL.id()),
         new WorkerDirectory.Describe(kit.createTestProbe(WorkerDirectory.Description.class).ref()),
         new WorkerDirectory.Description(worker, MODEL));
   }

@@ -2,6 +2,7 @@ package io.parley.node.cli;
 
 import com.typesafe.config.Config;
 import io.parley.node.NodeConfig;
+import io.parley.node.NodeSettings;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -19,6 +20,11 @@ final class ConfigOptions {
       mapFallbackValue = "true",
       description = "Any configuration key, such as -D parley.engine.cache-folder=/srv/models.")
   private Map<String, String> settings = new LinkedHashMap<>();
+
+  /** The folder of a node with this configuration. */
+  Path dataFolder() {
+    return NodeSettings.from(load()).data();
+  }
 
   Config load() {
     return load(Map.of());

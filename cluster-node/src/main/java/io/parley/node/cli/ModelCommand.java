@@ -22,11 +22,14 @@ import picocli.CommandLine.Parameters;
     name = "model",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    description = "Keeps the models of this machine.",
+    description = "Keeps the models of this machine, and of a running node.",
     subcommands = {
       ModelCommand.ListModels.class,
       ModelCommand.Pull.class,
-      ModelCommand.Inspect.class
+      ModelCommand.Inspect.class,
+      LiveModelCommands.Load.class,
+      LiveModelCommands.Unload.class,
+      LiveModelCommands.Ps.class
     })
 final class ModelCommand implements Runnable {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;

@@ -146,13 +146,16 @@ final class UpCommand implements Callable<Integer> {
     System.setProperty("logback.configurationFile", "logback-node.xml");
   }
 
+  private static String authority(InetSocketAddress address) {
+    return address.getAddress().getHostAddress() + ":" + address.getPort();
+  }
+
   private static String ready(Node node, long tookNanos) {
     Optional<InetSocketAddress> address = node.httpAddress();
     if (address.isEmpty()) {
       return "Parley is up.";
     }
-    String base =
-        "http://" + address.get().getAddress().getHostAddress() + ":" + address.get().getPort();
+    String base = "http://" + authority(address.get());
     String model = node.servedModels().isEmpty() ? "" : node.servedModels().get(0).id().name();
     return String.format(
         Locale.ROOT,
@@ -164,11 +167,15 @@ final class UpCommand implements Callable<Integer> {
         -d '{"model": "%s", "messages": [{"role": "user", "content": "What is a lighthouse for?"}]}'
 
         Or talk to it: parley chat --url %s/v1
+        %s
         Ctrl-C stops it.""",
         base,
         tookNanos / 1e9,
         base,
         model,
-        base);
+        base,
+        node.managementAddress()
+            .map(listener -> "Management: http://" + authority(listener))
+            .orElse(""));
   }
 }

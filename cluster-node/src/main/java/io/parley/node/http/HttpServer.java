@@ -2,6 +2,7 @@ package io.parley.node.http;
 
 import akka.Done;
 import akka.actor.CoordinatedShutdown;
+import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.http.javadsl.Http;
 import akka.http.javadsl.ServerBinding;
@@ -9,6 +10,7 @@ import akka.http.javadsl.settings.ServerSettings;
 import akka.stream.javadsl.Sink;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.parley.node.models.NodeModels;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -16,10 +18,14 @@ import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** The HTTP server of a node. */
+/**
+ * An HTTP server of a node: the edge, or the management listener. Both treat connections, bodies,
+ * keys and failures alike.
+ */
 public final class HttpServer {
   private final ServerBinding binding;
   private final Connections connections;
@@ -47,10 +53,41 @@ public final class HttpServer {
     ApiKeys keys = requireSafe(settings);
     AtomicBoolean stopping = new AtomicBoolean();
     Router router = router(system, settings, parts, stopping);
+    Place place = new Place("http", settings.host(), settings.port());
+    return bind(system, settings, place, keys, router, stopping);
+  }
+
+  /**
+   * The same for the management listener.
+   *
+   * @param settings its limits are the edge's
+   * @param models the owner of this node's models, if it has the role {@code worker}
+   */
+  public static CompletionStage<HttpServer> startManagement(
+      ActorSystem<?> system,
+      HttpSettings settings,
+      ManagementSettings management,
+      Optional<ActorRef<NodeModels.Command>> models) {
+    ApiKeys keys = requireSafe(management);
+    Router router = new Router();
+    new ManagementRoutes(system, models).addTo(router);
+    Place place = new Place("management", management.host(), management.port());
+    return bind(system, settings, place, keys, router, new AtomicBoolean());
+  }
+
+  private record Place(String name, String host, int port) {}
+
+  private static CompletionStage<HttpServer> bind(
+      ActorSystem<?> system,
+      HttpSettings settings,
+      Place place,
+      ApiKeys keys,
+      Router router,
+      AtomicBoolean stopping) {
     Edge edge = new Edge(router, keys, settings, system);
     Connections connections = new Connections(edge, settings, system);
     return Http.get(system)
-        .newServerAt(settings.host(), settings.port())
+        .newServerAt(place.host(), place.port())
         .withSettings(serverSettings(system, settings))
         .connectionSource()
         .mapAsyncUnordered(settings.maxConnections(), connections::serve)
@@ -58,7 +95,7 @@ public final class HttpServer {
         .run(system)
         .thenApply(
             binding -> {
-              stopOnShutdown(system, settings, binding, connections, stopping);
+              stopOnShutdown(system, settings, place, binding, connections, stopping);
               return new HttpServer(binding, connections, router.routes());
             });
   }
@@ -86,37 +123,44 @@ public final class HttpServer {
    * @throws IllegalArgumentException as {@link #start} does
    */
   public static ApiKeys requireSafe(HttpSettings settings) {
-    ApiKeys keys = settings.apiKeysFile().map(HttpServer::readKeys).orElseGet(ApiKeys::none);
-    requireSafeAddress(settings, keys);
-    return keys;
-  }
-
-  private static ApiKeys readKeys(Path file) {
-    try {
-      return ApiKeys.read(file);
-    } catch (IOException e) {
-      throw new IllegalArgumentException(
-          "parley.http.api-keys-file " + file + " cannot be read", e);
-    }
-  }
-
-  private static void requireSafeAddress(HttpSettings settings, ApiKeys keys) {
-    if (!keys.isEmpty() || settings.insecure()) {
-      return;
-    }
-    boolean loopback;
-    try {
-      loopback = InetAddress.getByName(settings.host()).isLoopbackAddress();
-    } catch (UnknownHostException e) {
-      throw new IllegalArgumentException(
-          "parley.http.host " + settings.host() + " is no address of this machine", e);
-    }
-    if (!loopback) {
+    ApiKeys keys = keys("parley.http", settings.apiKeysFile());
+    if (keys.isEmpty() && !settings.insecure() && !isLoopback("parley.http", settings.host())) {
       throw new IllegalArgumentException(
           "parley.http.host "
               + settings.host()
               + " can be reached by others: set parley.http.api-keys-file, or"
               + " parley.http.insecure if that is wanted");
+    }
+    return keys;
+  }
+
+  /** The same for the management listener, which others can never reach without a key. */
+  public static ApiKeys requireSafe(ManagementSettings settings) {
+    ApiKeys keys = keys("parley.management", settings.apiKeysFile());
+    if (keys.isEmpty() && !isLoopback("parley.management", settings.host())) {
+      throw new IllegalArgumentException(
+          "parley.management.host "
+              + settings.host()
+              + " can be reached by others: set parley.management.api-keys-file");
+    }
+    return keys;
+  }
+
+  private static ApiKeys keys(String section, Optional<Path> file) {
+    try {
+      return file.isPresent() ? ApiKeys.read(file.get()) : ApiKeys.none();
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          section + ".api-keys-file " + file.get() + " cannot be read", e);
+    }
+  }
+
+  private static boolean isLoopback(String section, String host) {
+    try {
+      return InetAddress.getByName(host).isLoopbackAddress();
+    } catch (UnknownHostException e) {
+      throw new IllegalArgumentException(
+          section + ".host " + host + " is no address of this machine", e);
     }
   }
 
@@ -140,13 +184,14 @@ public final class HttpServer {
   private static void stopOnShutdown(
       ActorSystem<?> system,
       HttpSettings settings,
+      Place place,
       ServerBinding binding,
       Connections connections,
       AtomicBoolean stopping) {
     CoordinatedShutdown shutdown = CoordinatedShutdown.get(system);
     shutdown.addTask(
         CoordinatedShutdown.PhaseServiceUnbind(),
-        "http-unbind",
+        place.name() + "-unbind",
         () -> {
           // from now on a cut stream is not the client's wish: its turn goes on elsewhere
           stopping.set(true);
@@ -154,7 +199,7 @@ public final class HttpServer {
         });
     shutdown.addTask(
         CoordinatedShutdown.PhaseServiceRequestsDone(),
-        "http-terminate",
+        place.name() + "-terminate",
         () -> connections.end(settings.stopDeadline()));
   }
 

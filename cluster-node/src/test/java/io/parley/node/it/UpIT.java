@@ -39,6 +39,8 @@ class UpIT {
           parley.batcher.slots=0               | parley.batcher.slots
           parley.worker.group-tokens-max=0     | parley.worker.group-tokens-max
           parley.engine.threads=-1             | parley.engine.threads
+          parley.management.port=70000         | parley.management.port
+          parley.models.drain-timeout=-1s      | parley.models.drain-timeout
           parley.journal.threads=0             | parley.journal.threads
           parley.journal.lease-ttl=1s          | parley.journal.lease-ttl
           parley.journal.embedded.heap=1       | parley.journal.embedded.heap
@@ -61,6 +63,8 @@ class UpIT {
   @Test
   void anAddressForOthersNeedsKeys() {
     assertThat(refusal("--host", "0.0.0.0")).contains("parley.http.api-keys-file");
+    assertThat(refusal("-D", "parley.management.host=0.0.0.0"))
+        .contains("parley.management.api-keys-file");
     assertNoJournal();
   }
 
@@ -92,6 +96,13 @@ class UpIT {
                 "parley.journal.start-timeout=1s"))
         .contains("the journal cannot be reached: Cassandra at 127.0.0.1:")
         .contains("check parley.journal.contact-points");
+    assertNoJournal();
+  }
+
+  @Test
+  void aModelThatDoesNotFitIsToldWithTheFigures() {
+    assertThat(refusal("-D", "parley.engine.kv-memory=1000000GiB"))
+        .contains("does not fit: it needs", "weights", "KV memory", "is free");
     assertNoJournal();
   }
 

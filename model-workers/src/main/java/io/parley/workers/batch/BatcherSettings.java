@@ -54,6 +54,16 @@ public record BatcherSettings(
         number(config, "prompt-threads"));
   }
 
+  /**
+   * The same with another number of slots.
+   *
+   * @throws IllegalArgumentException when it is not allowed
+   */
+  public BatcherSettings withSlots(int other) {
+    return new BatcherSettings(
+        other, maxBatchTokens, prefillChunk, prefixCache, waitingMax, promptThreads);
+  }
+
   private static int number(Config config, String key) {
     try {
       return config.getInt(SECTION + key);

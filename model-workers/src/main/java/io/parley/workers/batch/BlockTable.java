@@ -27,8 +27,9 @@ final class BlockTable {
     blocks[i] = block;
   }
 
-  void clear() {
-    size = 0;
+  /** Takes the last one out. */
+  int removeLast() {
+    return blocks[--size];
   }
 
   /** The table as a row of {@code width} entries, 0 past the end. */

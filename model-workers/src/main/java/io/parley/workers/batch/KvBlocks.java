@@ -1,10 +1,12 @@
 package io.parley.workers.batch;
 
+import java.util.Optional;
+
 /**
  * The engine's KV blocks: who holds which, and what can be found in them. A block has as many
  * references as sequences hold it. When the last lets go it is <em>empty</em>, or, if its content
  * is in the {@link PrefixIndex}, <em>cached</em>: it can be held again for what is in it, until it
- * is needed for something else.
+ * is needed for something else. A tail is held by one sequence at most, which goes on in it.
  *
  * <p>Empty blocks are given out before cached ones, the one emptied last first; of the cached ones
  * the one that was let go longest ago. A table is let go from its end, so the end of a prefix is
@@ -98,6 +100,35 @@ final class KvBlocks {
     index.put(block, hash, tokens, from, from + blockSize);
   }
 
+  /**
+   * Takes the tail that has most in common with these tokens; it is not found any more.
+   *
+   * @param before the hash of all that stands before {@code from}
+   */
+  Optional<PrefixIndex.Tail> takeTail(PrefixHash before, int[] tokens, int from, int to) {
+    Optional<PrefixIndex.Tail> tail = index.findTail(before, tokens, from, to);
+    tail.ifPresent(
+        taken -> {
+          unlink(taken.block());
+          index.remove(taken.block());
+          references[taken.block()] = 1;
+        });
+    return tail;
+  }
+
+  /** Lets go of a block that its only holder filled in part, and lets it be found as a tail. */
+  void releaseTail(int block, PrefixHash before, int[] tokens, int from, int to) {
+    checkHeld(block);
+    index
+        .putTail(block, before, tokens, from, to)
+        .ifPresent(
+            oldest -> {
+              unlink(oldest);
+              empty[emptyCount++] = oldest;
+            });
+    release(block);
+  }
+
   /** The block, which somebody holds, is not found any more. */
   void forget(int block) {
     checkHeld(block);
@@ -106,10 +137,14 @@ final class KvBlocks {
 
   /** Lets go of all blocks of the table and empties it. */
   void release(BlockTable table) {
-    for (int i = table.size() - 1; i >= 0; i--) {
-      release(table.get(i));
+    releaseAfter(table, -1);
+  }
+
+  /** Lets go of the table's blocks behind the one at {@code last}. */
+  void releaseAfter(BlockTable table, int last) {
+    while (table.size() > last + 1) {
+      release(table.removeLast());
     }
-    table.clear();
   }
 
   /**

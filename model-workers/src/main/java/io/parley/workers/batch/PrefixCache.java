@@ -5,7 +5,9 @@ import io.parley.routing.protocol.ModelId;
 /**
  * Lets sequences of one tenant share the KV blocks of what they have in common: an earlier turn, a
  * system prompt. A block can be shared once it is full and computed, also while its sequence runs;
- * nobody writes to it again. The last token of a sequence is always computed, for its logits.
+ * nobody writes to it again. A sequence that leaves lends its last block, filled in part, to one
+ * that goes on from there: a session's next turn computes what is new. The last token of a sequence
+ * is always computed, for its logits.
  */
 final class PrefixCache {
   private final boolean on;
@@ -42,7 +44,37 @@ final class PrefixCache {
   /** A sequence that took found blocks enters: they need not be computed. */
   void entered(Sequence sequence, int foundBlocks) {
     sequence.computed = foundBlocks * blockSize;
+    takeTail(sequence, foundBlocks);
     foundTokens += sequence.computed;
+  }
+
+  /** It has blocks for all of its tokens, so the tail takes the place of an empty one. */
+  private void takeTail(Sequence sequence, int block) {
+    int from = sequence.computed;
+    int to = Math.min(from + blockSize, sequence.length() - 1);
+    if (!on || to <= from) {
+      return;
+    }
+    blocks
+        .takeTail(before(sequence, block), sequence.tokens(), from, to)
+        .ifPresent(
+            tail -> {
+              blocks.release(sequence.blocks.get(block));
+              sequence.blocks.set(block, tail.block());
+              sequence.computed += tail.common();
+            });
+  }
+
+  /** A sequence lets go of its blocks. */
+  void leave(Sequence sequence) {
+    int full = sequence.computed / blockSize;
+    int from = full * blockSize;
+    if (on && sequence.computed > from) {
+      blocks.releaseAfter(sequence.blocks, full);
+      int tail = sequence.blocks.removeLast();
+      blocks.releaseTail(tail, before(sequence, full), sequence.tokens(), from, sequence.computed);
+    }
+    blocks.release(sequence.blocks);
   }
 
   /** Another sequence may have computed meanwhile what is next for this one: then it takes that. */
@@ -74,6 +106,7 @@ final class PrefixCache {
     for (int block = 0; block < sequence.blocks.size(); block++) {
       blocks.forget(sequence.blocks.get(block));
     }
+    sequence.computed = 0; // so that it leaves no tail
   }
 
   private boolean isBeforeLastToken(Sequence sequence, int block) {
@@ -85,14 +118,19 @@ final class PrefixCache {
   }
 
   private PrefixHash hash(Sequence sequence, int block) {
+    return before(sequence, block + 1);
+  }
+
+  /** The hash of all that stands before a block, which is computed or to be computed. */
+  private PrefixHash before(Sequence sequence, int block) {
     if (sequence.hashes.isEmpty()) {
       sequence.hashes.add(chain.root(model, sequence.work.id().session().tenant()));
     }
-    for (int known = sequence.hashes.size() - 1; known <= block; known++) {
+    for (int known = sequence.hashes.size() - 1; known < block; known++) {
       PrefixHash before = sequence.hashes.get(known);
       int from = known * blockSize;
       sequence.hashes.add(chain.next(before, sequence.tokens(), from, from + blockSize));
     }
-    return sequence.hashes.get(block + 1);
+    return sequence.hashes.get(block);
   }
 }

@@ -94,7 +94,7 @@ final class Scheduler {
     running.remove(sequence.arrival);
     waitingUrgent.remove(sequence.arrival);
     waitingBulk.remove(sequence.arrival);
-    blocks.release(sequence.blocks);
+    cache.leave(sequence);
   }
 
   int runningCount() {
@@ -197,7 +197,7 @@ final class Scheduler {
 
   private void preempt(Sequence victim) {
     running.remove(victim.arrival);
-    blocks.release(victim.blocks);
+    cache.leave(victim);
     victim.computed = 0;
     victim.preemptions++;
     victim.passedOver = 0;

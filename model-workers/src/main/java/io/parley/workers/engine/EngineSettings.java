@@ -65,6 +65,11 @@ public record EngineSettings(
         config.getInt("max-batch-tokens"));
   }
 
+  /** The same with other KV memory, of so many bytes. */
+  public EngineSettings withKvMemory(long bytes) {
+    return new EngineSettings(cacheFolder, kernels, arithmetic, threads, bytes, 0, maxBatchTokens);
+  }
+
   /** The cores that one step uses. */
   public int cores() {
     return threads == 0

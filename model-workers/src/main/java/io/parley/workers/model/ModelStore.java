@@ -100,6 +100,20 @@ public final class ModelStore {
     return find(spec).orElseGet(() -> pull(spec, progress));
   }
 
+  /**
+   * Like {@link #resolve}, but empty for what would have to be fetched.
+   *
+   * @throws ModelStoreException when there is no such file or no such name, here or in the
+   *     catalogue, or its file cannot be used
+   */
+  public Optional<StoredModel> lookUp(String spec) {
+    Optional<StoredModel> found = find(spec);
+    if (found.isEmpty()) {
+      ModelRequest.parse(spec, catalogue);
+    }
+    return found;
+  }
+
   private Optional<StoredModel> find(String spec) {
     if (ModelSource.looksLikeOne(spec)) {
       ModelRequest request;

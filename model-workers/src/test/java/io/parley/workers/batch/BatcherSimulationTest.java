@@ -39,6 +39,7 @@ class BatcherSimulationTest {
 
   private int preemptions;
   private long cachedTokens;
+  private int tails;
   private int works;
   private int cancelled;
   private int resumed;
@@ -56,8 +57,9 @@ class BatcherSimulationTest {
     }
     if (only == null) { // the simulation went where it is meant to go
       assertThat(works).isEqualTo(SEEDS * WORKS);
-      assertThat(preemptions).isGreaterThan(1000);
+      assertThat(preemptions).isGreaterThan(500);
       assertThat(cachedTokens).isGreaterThan(10_000);
+      assertThat(tails).isGreaterThan(30);
       assertThat(cancelled).isGreaterThan(500);
       assertThat(resumed).isGreaterThan(500);
       assertThat(late).isBetween(200, works / 4);
@@ -97,7 +99,8 @@ class BatcherSimulationTest {
       int[] prompt = random.ints(randomLength(), 0, FakeModel.VOCABULARY).toArray();
       if (!all.isEmpty() && random.nextInt(4) > 0) {
         int[] earlier = all.get(random.nextInt(all.size()));
-        int common = random.nextInt(Math.min(prompt.length, earlier.length) + 1);
+        int most = Math.min(prompt.length, earlier.length);
+        int common = random.nextBoolean() ? most : random.nextInt(most + 1);
         System.arraycopy(earlier, 0, prompt, 0, common);
       }
       return prompt;
@@ -136,7 +139,7 @@ class BatcherSimulationTest {
     int context = 8 + random.nextInt(60);
     int blockSize = 1 + random.nextInt(8);
     int fewest = (context + blockSize - 1) / blockSize;
-    int blocks = fewest + random.nextInt(2 * fewest);
+    int blocks = fewest + random.nextInt((random.nextInt(3) == 0 ? 40 : 2) * fewest);
     int slots = 1 + random.nextInt(12);
     int budget = slots + random.nextInt(40);
     FakeModel model = new FakeModel(FakeModel.spec(context, blockSize, blocks, budget), slots);
@@ -195,15 +198,16 @@ class BatcherSimulationTest {
         continue;
       }
       check(run);
-      checkCached(run, blockSize, cached ? conversations.common(run) : 0);
+      checkCached(run, cached ? conversations.common(run) : 0);
+      int found = run.recorder().prompt().orElseThrow().cachedTokens();
+      tails += found % blockSize > 0 && found < run.prompt().length ? 1 : 0;
     }
   }
 
   /** Nothing is found but what the tenant's other works have in common with this one. */
-  private static void checkCached(Run run, int blockSize, int common) {
+  private static void checkCached(Run run, int common) {
     int found = run.recorder().prompt().orElseThrow().cachedTokens();
     assertThat(found).isBetween(0, common);
-    assertThat(found % blockSize == 0 || found == run.prompt().length).isTrue();
   }
 
   private static void check(Run run) {

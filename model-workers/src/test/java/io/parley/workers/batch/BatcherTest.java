@@ -236,6 +236,49 @@ class BatcherTest {
   }
 
   @Test
+  void nextTurnGoesOnInABlockFilledInPart() {
+    Recorder first = new Recorder();
+    batcher.admit(endlessOf("a", 1, 18), PROMPT, 0, first);
+    while (batcher.iterate(NOW)) {}
+    int[] next = withAnswer(PROMPT, first.ids(), 7);
+    Recorder other = new Recorder();
+    batcher.admit(endlessOf("b", 2, 9), next, 0, other);
+    while (batcher.iterate(NOW)) {}
+    assertThat(other.verified().prompt().orElseThrow().cachedTokens()).isZero();
+    int computed = model.tokens;
+    Recorder second = new Recorder();
+    batcher.admit(endlessOf("a", 2, 9), next, 0, second);
+    while (batcher.iterate(NOW)) {}
+    // the answer's last token has no keys and values: it and the new one are computed, and 8 to
+    // come
+    assertThat(second.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(next.length - 2);
+    assertThat(model.tokens - computed).isEqualTo(2 + 8);
+    assertThat(second.ids()).isEqualTo(other.ids());
+  }
+
+  @Test
+  void blockFilledInPartIsLeftToWhoGoesOnFromIt() {
+    int[] prompt = {1, 2, 3, 4, 5, 6, 7, 8};
+    batcher.admit(endlessOf("a", 1, 1), prompt, 0, new Recorder()); // 5 to 8 fill a block
+    int[] inPart = {1, 2, 3, 4, 5, 6, 7};
+    Recorder recorder = new Recorder();
+    batcher.admit(endlessOf("b", 1, 1), inPart, 0, recorder);
+    while (batcher.iterate(NOW)) {}
+    for (int[] differs :
+        List.of(new int[] {1, 2, 3, 4, 5, 0, 0}, new int[] {1, 2, 0, 4, 5, 6, 7})) {
+      Recorder another = new Recorder();
+      batcher.admit(endlessOf("b", 2, 1), differs, 0, another);
+      while (batcher.iterate(NOW)) {}
+      int found = another.verified().prompt().orElseThrow().cachedTokens();
+      assertThat(found).isEqualTo(differs[2] == 0 ? 0 : 4);
+    }
+    Recorder goesOn = new Recorder();
+    batcher.admit(endlessOf("b", 3, 1), new int[] {1, 2, 3, 4, 5, 6, 0, 0}, 0, goesOn);
+    while (batcher.iterate(NOW)) {}
+    assertThat(goesOn.verified().prompt().orElseThrow().cachedTokens()).isEqualTo(6);
+  }
+
+  @Test
   void lastTokenOfAPromptIsAlwaysComputed() {
     int[] prompt = {1, 2, 3, 4, 5, 6, 7, 8};
     Recorder first = new Recorder();

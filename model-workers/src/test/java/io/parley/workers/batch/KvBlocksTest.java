@@ -123,6 +123,29 @@ class KvBlocksTest {
     assertThat(blocks.freeCount()).isEqualTo(1);
   }
 
+  @Test
+  void tailIsTakenOnceAndTheOldestGoesForOneTooMany() {
+    int most = PrefixIndex.TAILS_MAX;
+    KvBlocks blocks = new KvBlocks(most + 1, 4);
+    BlockTable table = new BlockTable();
+    blocks.grow(table, 4 * (most + 1));
+    for (int i = 0; i <= most; i++) {
+      blocks.releaseTail(table.get(i), hash(1), new int[] {9, i, i, i}, 1, 4);
+    }
+    assertThat(blocks.cachedCount()).isEqualTo(most);
+    assertThat(blocks.freeCount()).isEqualTo(most + 1);
+    assertThat(blocks.takeTail(hash(1), new int[] {0, 0, 0, 0}, 0, 4)).as("dropped").isEmpty();
+    assertThat(blocks.takeTail(hash(2), new int[] {5, 5, 5, 5}, 0, 4)).isEmpty();
+    assertThat(blocks.takeTail(hash(1), new int[] {5, 0, 0}, 0, 3)).as("a third fits").isEmpty();
+    var taken = blocks.takeTail(hash(1), new int[] {5, 5, 0}, 0, 3).orElseThrow();
+    assertThat(taken).isEqualTo(new PrefixIndex.Tail(table.get(5), 2));
+    assertThat(blocks.cachedCount()).isEqualTo(most - 1);
+    assertThat(blocks.takeTail(hash(1), new int[] {5, 5, 5}, 0, 3)).as("it is held").isEmpty();
+    blocks.release(taken.block());
+    assertThat(blocks.cachedCount()).isEqualTo(most - 1);
+    assertThat(blocks.freeCount()).isEqualTo(most + 1);
+  }
+
   private static PrefixHash hash(long value) {
     return new PrefixHash(value, 0, 0, 0);
   }

@@ -40,9 +40,10 @@ class BuiltInTemplateTest {
   void saysTurnsAsGemmaDoesWhereTheVocabularyHasItsMarks() {
     String prompt =
         of("<bos>", "<start_of_turn>", "<end_of_turn>")
-            .parts(MESSAGES, Instant.EPOCH, Set.of()).stream()
-                .map(PromptPart::text)
-                .collect(Collectors.joining());
+            .parts(MESSAGES, Instant.EPOCH, Set.of())
+            .stream()
+            .map(PromptPart::text)
+            .collect(Collectors.joining());
 
     assertThat(prompt)
         .isEqualTo(

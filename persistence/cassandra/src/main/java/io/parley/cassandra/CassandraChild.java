@@ -52,6 +52,7 @@ public final class CassandraChild {
     } catch (IllegalArgumentException e) {
       throw fail(EXIT_FAILED, e.getMessage());
     }
+    CoarseTimers.use(); // before Cassandra starts its threads
     stopWithStandardInput(options.classArchive());
     try {
       Files.createDirectories(options.data());

@@ -51,6 +51,11 @@ final class KernelLibrary {
     }
   }
 
+  /** Whether this build has it for this machine; says nothing of whether it can be loaded. */
+  static boolean isThere() {
+    return KernelLibrary.class.getResource(resource()) != null;
+  }
+
   private static String resource() {
     String architecture = System.getProperty("os.arch");
     return RESOURCES + (architecture.equals("amd64") ? "x86_64" : architecture) + "/" + FILE;

@@ -12,7 +12,7 @@ import java.util.Map;
 /** A step of {@link DecoderGraph}: as many calls as {@link StepPlan} says. */
 final class PlannedPass implements ForwardPass {
   /** What one layer's attention may hold at a time: 256 MiB. */
-  private static final long SCRATCH_FLOATS = 1L << 26;
+  static final long SCRATCH_FLOATS = 1L << 26;
 
   private final LoadedGraph graph;
   private final EngineSpec spec;

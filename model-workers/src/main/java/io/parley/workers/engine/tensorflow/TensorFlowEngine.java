@@ -3,6 +3,7 @@ package io.parley.workers.engine.tensorflow;
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineException;
+import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.ImportListener;
@@ -26,6 +27,8 @@ import org.tensorflow.proto.RewriterConfig;
  */
 public final class TensorFlowEngine implements Engine {
   private static final Logger LOG = LoggerFactory.getLogger(TensorFlowEngine.class);
+
+  private static volatile boolean runtimeStarted;
 
   private final EngineSpec spec;
   private final LoadedGraph graph;
@@ -86,10 +89,39 @@ public final class TensorFlowEngine implements Engine {
     return start(spec, graph, new PlannedPass(graph, spec, config));
   }
 
+  /**
+   * What {@link #load} of the same file and settings will take. Reads the header alone; needs no
+   * native library.
+   *
+   * @param rows the most sequences that one step gives logits for
+   * @throws io.parley.workers.gguf.GgufException when the file is damaged
+   * @throws io.parley.workers.engine.UnsupportedModelException when it is not for this engine
+   * @throws IllegalArgumentException when the KV memory is too small for one block
+   */
+  public static EngineMemory memory(Path gguf, EngineSettings settings, int rows) {
+    try (GgufFile file = GgufFile.open(gguf)) {
+      DecoderConfig config = DecoderSupport.read(file);
+      boolean kernels =
+          settings.kernels() != Kernels.OFF
+              && KernelLibrary.isThere()
+              && KernelGraph.obstacle(config).isEmpty();
+      return MemoryEstimate.of(config, settings, kernels, rows, !runtimeStarted);
+    }
+  }
+
+  /**
+   * Whether {@link #close} leaves the memory with this process, for the next engine. With oneDNN
+   * TensorFlow's allocator does; it reads this when it is loaded.
+   */
+  public static boolean keepsMemory() {
+    return !"0".equals(System.getenv("TF_ENABLE_ONEDNN_OPTS"));
+  }
+
   /** DJL must load TensorFlow, in its own way, before anything else touches it. */
   private static void startRuntime() {
     try {
       LOG.debug("TensorFlow {}", ai.djl.engine.Engine.getEngine("TensorFlow").getVersion());
+      runtimeStarted = true;
     } catch (RuntimeException | LinkageError e) {
       throw new EngineException("TensorFlow cannot be loaded: " + e.getMessage(), e);
     }
@@ -122,11 +154,11 @@ public final class TensorFlowEngine implements Engine {
     return Optional.empty();
   }
 
-  private static Arithmetic arithmetic(EngineSettings settings) {
+  static Arithmetic arithmetic(EngineSettings settings) {
     return settings.arithmetic().orElseGet(() -> CpuFeatures.ofThisMachine().fastestArithmetic());
   }
 
-  private static int blocks(EngineSettings settings, DecoderConfig config, int bytesOfValue) {
+  static int blocks(EngineSettings settings, DecoderConfig config, int bytesOfValue) {
     if (settings.kvBlocks() > 0) {
       return settings.kvBlocks();
     }
