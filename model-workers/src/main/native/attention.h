@@ -25,16 +25,35 @@ INLINE const float* head_of(const AttentionCall& call, int64_t row, int head) {
   return call.qkv + row * width + static_cast<int64_t>(head) * call.headSize;
 }
 
-INLINE void write_key(const AttentionCall& call, int64_t row, int head, bf16* block, int64_t offset) {
+/** A row's query or key of one head, normalised where heads have norms, and turned. */
+INLINE void turn(const AttentionCall& call, int64_t row, int head, float* out) {
   const int size = call.headSize;
-  const float* k = head_of(call, row, call.heads + head);
+  const float* x = head_of(call, row, head);
   const float* cosines = call.rotation + row * size;
   const float* sines = cosines + size / 2;
+  if (call.headNorms != nullptr) {
+    const float* norm = call.headNorms + (head < call.heads ? 0 : size);
+    const F32 factor = splat(inverse_root_mean_square(x, size, call.epsilon));
+    for (int i = 0; i < size; i += kLanes) {
+      store(out + i, load(x + i) * factor * load(norm + i));
+    }
+    x = out;
+  }
+  for (int i = 0; i < size / 2; i++) {
+    const float a = x[2 * i], b = x[2 * i + 1];
+    out[2 * i] = a * cosines[i] - b * sines[i];
+    out[2 * i + 1] = a * sines[i] + b * cosines[i];
+  }
+}
+
+INLINE void write_key(const AttentionCall& call, int64_t row, int head, bf16* block, int64_t offset) {
+  const int size = call.headSize;
+  float key[kHeadSizeMax];
+  turn(call, row, call.heads + head, key);
   bf16* out = block + (offset / kLanes * kLanes) * size + (offset % kLanes) * 2;
   for (int i = 0; i < size / 2; i++) {
-    const float a = k[2 * i], b = k[2 * i + 1];
-    out[i * kPanel] = narrow(a * cosines[i] - b * sines[i]);
-    out[i * kPanel + 1] = narrow(a * sines[i] + b * cosines[i]);
+    out[i * kPanel] = narrow(key[2 * i]);
+    out[i * kPanel + 1] = narrow(key[2 * i + 1]);
   }
 }
 
@@ -77,32 +96,34 @@ INLINE void write_head(const AttentionCall& call, int head, bool keys) {
 
 /** A row's query of one head, turned and scaled. */
 INLINE void prepare_query(const AttentionCall& call, int64_t row, int head, Factor* out) {
-  const int size = call.headSize;
-  const float* q = head_of(call, row, head);
-  const float* cosines = call.rotation + row * size;
-  const float* sines = cosines + size / 2;
-  const float shrink = 1.f / __builtin_sqrtf(static_cast<float>(size));
-  for (int i = 0; i < size / 2; i++) {
-    const float a = q[2 * i], b = q[2 * i + 1];
-    out[2 * i] = factor((a * cosines[i] - b * sines[i]) * shrink);
-    out[2 * i + 1] = factor((a * sines[i] + b * cosines[i]) * shrink);
+  float query[kHeadSizeMax];
+  turn(call, row, head, query);
+  for (int i = 0; i < call.headSize; i++) {
+    out[i] = factor(query[i] * call.queryScale);
   }
 }
 
 /** Queries of one sequence and one KV head that are attended together. */
 struct Queries {
   Factor values[kAttentionRows][kHeadSizeMax];
-  int64_t seen[kAttentionRows];  // positions 0 to seen-1
+  int64_t begin[kAttentionRows];  // positions begin to seen-1
+  int64_t seen[kAttentionRows];
   float* out[kAttentionRows];
 };
 
+/** Positions that some queries look at; what one of them does not see weighs nothing for it. */
+struct Span {
+  int64_t begin;  // of a block
+  int64_t end;
+};
+
 /**
- * Scores of all positions, 16 at a time; gives the largest of each query. Meanwhile the keys of the block
+ * Scores of the span's positions, 16 at a time; gives the largest of each query. Meanwhile the keys of the block
  * that comes next are fetched, and the values of the same positions, which are mixed after this.
  */
 template <int ROWS>
 INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys, const bf16* values,
-                  const int32_t* table, int64_t end, float* scores, float* top) {
+                  const int32_t* table, Span span, float* scores, float* top) {
   const int64_t stride = stride_of_block(call);
   const int size = call.headSize;
   F32 tops[ROWS];
@@ -110,9 +131,10 @@ INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys,
   for (int r = 0; r < ROWS; r++) {
     tops[r] = splat(kHidden);
   }
-  for (int64_t from = 0, index = 0; from < end; from += call.block, index++) {
-    const int64_t count = end - from < call.block ? end - from : call.block;
-    const int64_t next = from + call.block < end ? index + 1 : index;
+  for (int64_t from = span.begin; from < span.end; from += call.block) {
+    const int64_t count = span.end - from < call.block ? span.end - from : call.block;
+    const int64_t index = from / call.block;
+    const int64_t next = from + call.block < span.end ? index + 1 : index;
     const bf16* k = keys + table[index] * stride;
     const bf16* ahead = keys + table[next] * stride;
     const bf16* v = values + table[index] * stride;
@@ -138,7 +160,8 @@ INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys,
       }
 #pragma GCC unroll 6
       for (int r = 0; r < ROWS; r++) {
-        const F32 value = first(q.seen[r] - from - p, even[r] + odd[r], splat(kHidden));
+        const F32 below = first(q.seen[r] - from - p, even[r] + odd[r], splat(kHidden));
+        const F32 value = first(q.begin[r] - from - p, splat(kHidden), below);
         tops[r] = max(tops[r], value);
         store(scores + r * call.scoreStride + from + p, value);
       }
@@ -150,10 +173,10 @@ INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys,
 }
 
 /** Makes weights of a query's scores, in place; gives 1 / their sum. */
-INLINE float soften(float* scores, int64_t end, float top) {
+INLINE float soften(float* scores, Span span, float top) {
   Factor* weights = reinterpret_cast<Factor*>(scores);  // they trail the scores still to be read
   F32 total = splat(0.f);
-  for (int64_t p = 0; p < end; p += kLanes) {
+  for (int64_t p = span.begin; p < span.end; p += kLanes) {
     const F32 below = load(scores + p) - splat(top);
     const F32 weight = where_at_least(below, kNothing, exponential(below));
     total = total + weight;
@@ -165,7 +188,7 @@ INLINE float soften(float* scores, int64_t end, float top) {
 /** The values' mean by weight, 64 of a head at a time. */
 template <int ROWS>
 INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values, const int32_t* table,
-                int64_t end, const float* scores, const float* shares) {
+                Span span, const float* scores, const float* shares) {
   const int64_t stride = stride_of_block(call);
   const int size = call.headSize;
   for (int d = 0; d < size; d += 64) {
@@ -175,9 +198,9 @@ INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values,
         sums[r][j] = splat(0.f);
       }
     }
-    for (int64_t from = 0; from < end; from += call.block) {
-      const int64_t count = end - from < call.block ? end - from : call.block;
-      const int64_t ahead = from + call.block < end ? from + call.block : from;
+    for (int64_t from = span.begin; from < span.end; from += call.block) {
+      const int64_t count = span.end - from < call.block ? span.end - from : call.block;
+      const int64_t ahead = from + call.block < span.end ? from + call.block : from;
       const bf16* v = values + table[from / call.block] * stride + d * 2;
       const bf16* next = values + table[ahead / call.block] * stride + d * 2;
       for (int64_t p = 0; p < count; p += 2, v += 2 * size, next += 2 * size) {
@@ -207,17 +230,19 @@ template <int ROWS>
 void attend(const AttentionCall& call, const Queries& q, int kv_head, const int32_t* table,
             float* scores) {
   const int64_t head_at = static_cast<int64_t>(kv_head) * call.block * call.headSize;
-  int64_t end = 0;
-  for (int r = 0; r < ROWS; r++) {
-    end = q.seen[r] > end ? q.seen[r] : end;
+  Span span = {q.begin[0], q.seen[0]};
+  for (int r = 1; r < ROWS; r++) {
+    span.begin = q.begin[r] < span.begin ? q.begin[r] : span.begin;
+    span.end = q.seen[r] > span.end ? q.seen[r] : span.end;
   }
+  span.begin = span.begin / call.block * call.block;
   float top[ROWS], shares[ROWS];
   const bf16* values = call.values + head_at;
-  score<ROWS>(call, q, call.keys + head_at, values, table, end, scores, top);
+  score<ROWS>(call, q, call.keys + head_at, values, table, span, scores, top);
   for (int r = 0; r < ROWS; r++) {
-    shares[r] = soften(scores + r * call.scoreStride, end, top[r]);
+    shares[r] = soften(scores + r * call.scoreStride, span, top[r]);
   }
-  mix<ROWS>(call, q, values, table, end, scores, shares);
+  mix<ROWS>(call, q, values, table, span, scores, shares);
 }
 
 template <int ROWS = kAttentionRows>
@@ -230,12 +255,19 @@ INLINE void attend_some(int count, const AttentionCall& call, const Queries& q, 
   }
 }
 
+/** The first position that a row sees. */
+INLINE int64_t begin_of(const AttentionCall& call, int64_t row) {
+  const int64_t before = call.positions[row] + int64_t{1} - call.window;
+  return call.window == 0 || before < 0 ? 0 : before;
+}
+
 /** All queries of one KV head in rows [from, to), which are of one sequence. */
 void attend_rows(const AttentionCall& call, int64_t from, int64_t to, int kv_head, float* scores) {
   const int group = call.heads / call.kvHeads;
   const int total = static_cast<int>(to - from) * group;
   // the first keys are on their way while the queries are turned
-  const bf16* first_keys = call.keys + table_of(call, from)[0] * stride_of_block(call) +
+  const int32_t first_block = table_of(call, from)[begin_of(call, from) / call.block];
+  const bf16* first_keys = call.keys + first_block * stride_of_block(call) +
                            static_cast<int64_t>(kv_head) * call.block * call.headSize;
   for (int64_t i = 0; i < int64_t{call.block} * call.headSize; i += kPanel) {
     fetch_near(first_keys + i);
@@ -247,6 +279,7 @@ void attend_rows(const AttentionCall& call, int64_t from, int64_t to, int kv_hea
       const int64_t row = from + (done + i) / group;
       const int head = kv_head * group + (done + i) % group;
       prepare_query(call, row, head, q.values[i]);
+      q.begin[i] = begin_of(call, row);
       q.seen[i] = call.positions[row] + int64_t{1};
       q.out[i] = call.y + (row * call.heads + head) * call.headSize;
     }

@@ -6,10 +6,21 @@ const char* problem(const LinearCall& call) {
   if (call.inputs < kLanes || call.inputs % kLanes != 0) {
     return "the number of inputs is not a multiple of 16";
   }
-  if (call.columns < 1 || (call.swiglu && call.columns % kPanel != 0)) {
+  if (call.gate < kNoGate || call.gate >= kGates) {
+    return "there is no such gate";
+  }
+  if (call.columns < 1 || (call.gate != kNoGate && call.columns % kPanel != 0)) {
     return "the number of columns is not a multiple of 32";
   }
+  if (call.gate != kNoGate && (call.bias != nullptr || call.residual != nullptr)) {
+    return "a gate has neither bias nor residual";
+  }
   return nullptr;
+}
+
+const char* problem(const NormCall& call) {
+  return call.width < kLanes || call.width % kLanes != 0 ? "the width is not a multiple of 16"
+                                                         : nullptr;
 }
 
 const char* problem(const AttentionCall& call) {
@@ -21,6 +32,9 @@ const char* problem(const AttentionCall& call) {
   }
   if (call.block < kLanes || call.block % kLanes != 0) {
     return "the block size is not a multiple of 16";
+  }
+  if (call.window < 0) {
+    return "the window is negative";
   }
   for (int64_t row = 0; row < call.rows; row++) {
     const int64_t sequence = call.sequences[row];

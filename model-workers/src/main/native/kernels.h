@@ -20,6 +20,9 @@ constexpr int64_t kLanes = 16;
 /** The most rows whose activations are held at a time; bounds the working memory. */
 constexpr int64_t kRowsAtOnce = 132;
 
+/** What is done with a gate before it opens its value; the Java side knows the numbers. */
+enum Gate { kNoGate, kSilu, kGelu, kGates };
+
 /** The most rows of scores that attention holds for a thread. */
 constexpr int64_t kScoreRows = 6;
 
@@ -33,27 +36,40 @@ static constexpr int64_t panel_bytes(int64_t inputs, bool int8) {
 
 /**
  * y = f(x) * weights, f: nothing or RMS normalisation. Where the CPU multiplies bfloat16, f(x) is rounded
- * to it. With swiglu a panel holds 16 gates and the 16 values that they open.
+ * to it. Where there is a gate, a panel holds 16 gates and the 16 values that they open.
  */
 struct LinearCall {
   const float* x;        // [rows, inputs]
   const float* norm;     // [inputs]; null: no normalisation
   const void* weights;   // ceil(columns / 32) panels
+  const float* bias;     // [columns], added to the product; null: nothing
   const float* residual; // [rows, columns], added to the product; null: nothing
-  float* y;              // [rows, swiglu ? columns / 2 : columns]
+  float* y;              // [rows, gate == kNoGate ? columns : columns / 2]
   void* activations;     // working memory, kRowsAtOnce * inputs floats, aligned
   bf16* widened;         // with int8 and several rows: working memory, for each thread 32 * inputs
   int64_t rows;
   int64_t inputs;        // a multiple of 16
-  int64_t columns;       // with swiglu a multiple of 32
+  int64_t columns;       // with a gate a multiple of 32
   float epsilon;
-  bool swiglu;
+  Gate gate;             // with one there is no bias and no residual
   bool int8;             // what the weights are
+};
+
+/** y = RMS normalised x + residual. */
+struct NormCall {
+  const float* x;        // [rows, width]
+  const float* norm;     // [width]
+  const float* residual; // [rows, width]
+  float* y;              // [rows, width]
+  int64_t rows;
+  int64_t width;         // a multiple of 16
+  float epsilon;
 };
 
 /**
  * Turns queries and keys, writes keys and values into the blocks of their sequences, and attends from
- * each row to its sequence's positions up to its own.
+ * each row to its sequence's positions up to its own: all of them, or the last ones in a window. Where
+ * heads have norms, queries and keys are RMS normalised before they are turned.
  *
  * A block of one head holds keys as [block / 16, headSize / 2, 16, 2] (pairs of a head's values side
  * by side, 16 positions wide) and values as [block / 2, headSize, 2] (pairs of positions).
@@ -61,6 +77,7 @@ struct LinearCall {
 struct AttentionCall {
   const float* qkv;          // [rows, (heads + 2 kvHeads) * headSize]
   const float* rotation;     // [rows, headSize]: cosines of each pair, then sines
+  const float* headNorms;    // [2, headSize], of queries and of keys; null: no normalisation
   const int32_t* positions;  // [rows]
   const int32_t* sequences;  // [rows], of tables
   const int32_t* tables;     // [sequenceCount, tableColumns]: blocks in order of position
@@ -77,6 +94,9 @@ struct AttentionCall {
   int kvHeads;
   int headSize;              // a multiple of 64
   int block;                 // a multiple of 16
+  int window;                // positions that a row sees, with its own; 0: all
+  float queryScale;          // of the scores
+  float epsilon;             // of the heads' norms
 };
 
 /** y = layer normalisation of x + bias + residual. */
@@ -131,6 +151,7 @@ struct PoolCall {
 struct Kernels {
   const char* name;
   void (*linear)(const LinearCall&, ThreadPool&);
+  void (*normalise)(const NormCall&, ThreadPool&);
   void (*attention)(const AttentionCall&, ThreadPool&);
 
   /** Multiplications and additions a second of the products' instructions, with all in registers. */

@@ -26,13 +26,7 @@ INLINE void prepare(const LinearCall& call, const float* x, Factor* out) {
     }
     return;
   }
-  F32 squares = splat(0.f);
-  for (int64_t k = 0; k < call.inputs; k += kLanes) {
-    const F32 v = load(x + k);
-    squares = fma(v, v, squares);
-  }
-  const float mean = sum(squares) / static_cast<float>(call.inputs);
-  const F32 factor = splat(1.f / __builtin_sqrtf(mean + call.epsilon));
+  const F32 factor = splat(inverse_root_mean_square(x, call.inputs, call.epsilon));
   for (int64_t k = 0; k < call.inputs; k += kLanes) {
     store_factors(out + k, load(x + k) * factor * load(call.norm + k));
   }
@@ -46,13 +40,18 @@ INLINE void finish(const LinearCall& call, int64_t row, int64_t panel, F32 a, F3
     a = a * load(reinterpret_cast<const float*>(behind));
     b = b * load(reinterpret_cast<const float*>(behind) + kLanes);
   }
-  if (call.swiglu) {
-    store(call.y + row * (call.columns / 2) + column / 2, silu(a) * b);
+  if (call.gate != kNoGate) {
+    const F32 gate = call.gate == kSilu ? silu(a) : gelu(a);
+    store(call.y + row * (call.columns / 2) + column / 2, gate * b);
     return;
   }
   const int64_t at = row * call.columns + column;
   const int64_t left = call.columns - column;
   if (left >= kPanel) {
+    if (call.bias != nullptr) {
+      a = a + load(call.bias + column);
+      b = b + load(call.bias + column + kLanes);
+    }
     if (call.residual != nullptr) {
       a = a + load(call.residual + at);
       b = b + load(call.residual + at + kLanes);
@@ -65,7 +64,8 @@ INLINE void finish(const LinearCall& call, int64_t row, int64_t panel, F32 a, F3
   store(values, a);
   store(values + kLanes, b);
   for (int64_t i = 0; i < left; i++) {
-    call.y[at + i] = call.residual == nullptr ? values[i] : values[i] + call.residual[at + i];
+    const float biased = call.bias == nullptr ? values[i] : values[i] + call.bias[column + i];
+    call.y[at + i] = call.residual == nullptr ? biased : biased + call.residual[at + i];
   }
 }
 

@@ -5,13 +5,15 @@
 
 namespace parley {
 
-void embed(const bf16* table, const int32_t* tokens, int64_t rows, int64_t width, float* y) {
+void embed(const bf16* table, const int32_t* tokens, int64_t rows, int64_t width, float scale, float* y) {
   for (int64_t row = 0; row < rows; row++) {
     const int64_t panel = tokens[row] / kPanel, column = tokens[row] % kPanel;
     const bf16* from = table + panel * kPanel * width + column * 2;
     for (int64_t k = 0; k < width; k++) {
       const uint32_t bits = static_cast<uint32_t>(from[k / 2 * 2 * kPanel + k % 2]) << 16;
-      memcpy(y + row * width + k, &bits, sizeof bits);
+      float value;
+      memcpy(&value, &bits, sizeof bits);
+      y[row * width + k] = scale * value;
     }
   }
 }

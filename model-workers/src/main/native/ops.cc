@@ -10,13 +10,14 @@
 namespace parley {
 namespace {
 
-/** x = the embeddings of tokens. */
+/** x = the embeddings of tokens, scaled. */
 struct Embedding {
   static constexpr const char* kName = "ParleyEmbedding";
   static constexpr const char* kInputs[] = {"tokens: int32", "table: resource"};
-  static constexpr const char* kAttributes[] = {"vocabulary: int"};
+  static constexpr const char* kAttributes[] = {"vocabulary: int", "scale: float"};
 
-  explicit Embedding(const Attributes& attributes) : vocabulary(attributes.integer("vocabulary")) {}
+  explicit Embedding(const Attributes& attributes)
+      : vocabulary(attributes.integer("vocabulary")), scale(attributes.number("scale")) {}
 
   void compute(const OpContext& context) const {
     const Tensor tokens = context.input(0), table = context.variable(1);
@@ -29,10 +30,11 @@ struct Embedding {
     }
     const int64_t width = table.dim(1) * 2;
     const Tensor x = context.output({tokens.size(), width});
-    embed(table.narrow(), ids, tokens.size(), width, x.floats());
+    embed(table.narrow(), ids, tokens.size(), width, scale, x.floats());
   }
 
   const int vocabulary;
+  const float scale;
 };
 
 /** Cosines and sines of positions. */
@@ -76,28 +78,33 @@ struct Panels {
   const void* data;
 };
 
-/** y = normalised(x) * weights, then + residual or SwiGLU. */
+/** y = normalised(x) * weights, then + bias and + residual, or the gate. */
 struct Linear {
   static constexpr const char* kName = "ParleyLinear";
-  static constexpr const char* kInputs[] = {"x: float", "weights: resource", "norm: norms * resource",
-                                            "residual: residuals * float", "execution: int32"};
-  static constexpr const char* kAttributes[] = {"norms: int >= 0", "residuals: int >= 0",
-                                                "columns: int", "epsilon: float",
-                                                "swiglu: int"};
+  static constexpr const char* kInputs[] = {"x: float",
+                                            "weights: resource",
+                                            "norm: norms * resource",
+                                            "bias: biases * resource",
+                                            "residual: residuals * float",
+                                            "execution: int32"};
+  static constexpr const char* kAttributes[] = {"norms: int >= 0",     "biases: int >= 0",
+                                                "residuals: int >= 0", "columns: int",
+                                                "epsilon: float",      "gate: int"};
 
   explicit Linear(const Attributes& attributes)
       : norms(attributes.integer("norms")),
+        biases(attributes.integer("biases")),
         residuals(attributes.integer("residuals")),
         columns(attributes.integer("columns")),
-        swiglu(attributes.integer("swiglu") != 0),
+        gate(static_cast<Gate>(attributes.integer("gate"))),
         epsilon(attributes.number("epsilon")) {
-    require(norms <= 1 && residuals <= 1, "there is at most one norm and one residual");
-    require(!swiglu || residuals == 0, "SwiGLU has no residual");
+    require(norms <= 1 && biases <= 1 && residuals <= 1,
+            "there is at most one norm, one bias and one residual");
   }
 
   void compute(const OpContext& context) const {
     const Tensor x = context.input(0), weights = context.variable(1);
-    const Execution execution(context.input(2 + norms + residuals));
+    const Execution execution(context.input(2 + norms + biases + residuals));
     require(x.rank() == 2, "x is not a matrix");
     const Panels panels(weights);
     LinearCall call = {};
@@ -108,24 +115,29 @@ struct Linear {
     call.inputs = x.dim(1);
     call.columns = columns;
     call.epsilon = epsilon;
-    call.swiglu = swiglu;
-    require_no(problem(call));
-    require(panels.inputs == call.inputs && panels.count == (columns + kPanel - 1) / kPanel,
-            "weights and x do not fit each other");
-    pages.ask(call.weights, panels.bytes);
-    const int64_t width = swiglu ? columns / 2 : columns;
+    call.gate = gate;
 
     // held until the end of the call
     const Tensor norm = norms == 1 ? context.variable(2) : Tensor(nullptr);
-    const Tensor residual = residuals == 1 ? context.input(2 + norms) : Tensor(nullptr);
+    const Tensor bias = biases == 1 ? context.variable(2 + norms) : Tensor(nullptr);
+    const Tensor residual = residuals == 1 ? context.input(2 + norms + biases) : Tensor(nullptr);
     if (norms == 1) {
       require(norm.size() == call.inputs, "norm and x do not fit each other");
       call.norm = norm.floats();
     }
+    if (biases == 1) {
+      require(bias.size() == columns, "bias and product do not fit each other");
+      call.bias = bias.floats();
+    }
     if (residuals == 1) {
-      require(residual.size() == call.rows * width, "residual and product do not fit each other");
+      require(residual.size() == call.rows * columns, "residual and product do not fit each other");
       call.residual = residual.floats();
     }
+    require_no(problem(call));
+    require(panels.inputs == call.inputs && panels.count == (columns + kPanel - 1) / kPanel,
+            "weights and x do not fit each other");
+    pages.ask(call.weights, panels.bytes);
+    const int64_t width = gate == kNoGate ? columns : columns / 2;
     const Tensor y = context.output({call.rows, width});
     call.y = y.floats();
     const int64_t held = call.rows < kRowsAtOnce ? call.rows : kRowsAtOnce;
@@ -138,11 +150,43 @@ struct Linear {
   }
 
   const int norms;
+  const int biases;
   const int residuals;
   const int columns;
-  const bool swiglu;
+  const Gate gate;
   const float epsilon;
   const HugePages pages;
+};
+
+/** y = normalised(x) + residual. */
+struct Normalise {
+  static constexpr const char* kName = "ParleyNormalise";
+  static constexpr const char* kInputs[] = {"x: float", "norm: resource", "residual: float",
+                                            "execution: int32"};
+  static constexpr const char* kAttributes[] = {"epsilon: float"};
+
+  explicit Normalise(const Attributes& attributes) : epsilon(attributes.number("epsilon")) {}
+
+  void compute(const OpContext& context) const {
+    const Tensor x = context.input(0), norm = context.variable(1), residual = context.input(2);
+    const Execution execution(context.input(3));
+    require(x.rank() == 2, "x is not a matrix");
+    NormCall call = {};
+    call.x = x.floats();
+    call.norm = norm.floats();
+    call.residual = residual.floats();
+    call.rows = x.dim(0);
+    call.width = x.dim(1);
+    call.epsilon = epsilon;
+    require(norm.size() == call.width, "norm and x do not fit each other");
+    require(residual.size() == x.size(), "residual and x do not fit each other");
+    require_no(problem(call));
+    const Tensor y = context.output({call.rows, call.width});
+    call.y = y.floats();
+    execution.kernels->normalise(call, *execution.threads);
+  }
+
+  const float epsilon;
 };
 
 /** Attention of one layer; cache [layers, 2, blocks, kvHeads, block * headSize]. */
@@ -151,15 +195,22 @@ struct Attention {
   static constexpr const char* kInputs[] = {"qkv: float",       "cache: resource",
                                             "rotation: float",  "positions: int32",
                                             "sequences: int32", "tables: int32",
+                                            "head_norms: norms * resource",
                                             "execution: int32"};
-  static constexpr const char* kAttributes[] = {"layer: int", "heads: int", "kv_heads: int",
-                                                "block: int"};
+  static constexpr const char* kAttributes[] = {"norms: int >= 0", "layer: int",  "heads: int",
+                                                "kv_heads: int",   "block: int",  "window: int",
+                                                "scale: float",    "epsilon: float"};
 
   explicit Attention(const Attributes& attributes)
-      : layer(attributes.integer("layer")),
+      : norms(attributes.integer("norms")),
+        layer(attributes.integer("layer")),
         heads(attributes.integer("heads")),
         kv_heads(attributes.integer("kv_heads")),
-        block(attributes.integer("block")) {
+        block(attributes.integer("block")),
+        window(attributes.integer("window")),
+        scale(attributes.number("scale")),
+        epsilon(attributes.number("epsilon")) {
+    require(norms <= 1, "there is at most one pair of the heads' norms");
     require(heads >= 1 && kv_heads >= 1 && block >= 1 && layer >= 0, "an attribute is out of range");
   }
 
@@ -167,7 +218,8 @@ struct Attention {
     const Tensor qkv = context.input(0), cache = context.variable(1), rotation = context.input(2),
                  positions = context.input(3), sequences = context.input(4),
                  tables = context.input(5);
-    const Execution execution(context.input(6));
+    const Tensor head_norms = norms == 1 ? context.variable(6) : Tensor(nullptr);
+    const Execution execution(context.input(6 + norms));
     const int parts = heads + 2 * kv_heads;
     require(qkv.rank() == 2 && qkv.dim(1) % parts == 0, "qkv is not made of heads");
     require(tables.rank() == 2, "tables is not a matrix");
@@ -184,6 +236,13 @@ struct Attention {
     call.kvHeads = kv_heads;
     call.headSize = static_cast<int>(qkv.dim(1) / parts);
     call.block = block;
+    call.window = window;
+    call.queryScale = scale;
+    call.epsilon = epsilon;
+    if (norms == 1) {
+      require(head_norms.size() == 2 * call.headSize, "the heads' norms do not fit the heads");
+      call.headNorms = head_norms.floats();
+    }
     const int64_t in_block = int64_t{block} * call.headSize;
     require(cache.rank() == 5 && layer < cache.dim(0) && cache.dim(1) == 2 &&
                 cache.dim(3) == kv_heads && cache.dim(4) == in_block,
@@ -206,10 +265,14 @@ struct Attention {
     execution.kernels->attention(call, *execution.threads);
   }
 
+  const int norms;
   const int layer;
   const int heads;
   const int kv_heads;
   const int block;
+  const int window;
+  const float scale;
+  const float epsilon;
   const HugePages pages;
 };
 
@@ -234,6 +297,7 @@ struct Limits {
   add<Embedding>();
   add<Rotation>();
   add<Linear>();
+  add<Normalise>();
   add<Attention>();
   add<Limits>();
   return true;

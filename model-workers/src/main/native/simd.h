@@ -311,5 +311,22 @@ INLINE F32 exponential(F32 x) {
 
 INLINE F32 silu(F32 x) { return x / (splat(1.f) + exponential(splat(0.f) - x)); }
 
+/** Its approximation by the hyperbolic tangent: x / 2 (1 + tanh(t)) = x / (1 + exp(-2 t)). */
+INLINE F32 gelu(F32 x) {
+  const F32 cube = x * x * x;
+  const F32 t = splat(0.7978845608f) * fma(splat(0.044715f), cube, x);
+  return x / (splat(1.f) + exponential(splat(-2.f) * t));
+}
+
+/** 1 / the root of the mean square, which epsilon is added to. */
+INLINE float inverse_root_mean_square(const float* x, int64_t count, float epsilon) {
+  F32 squares = splat(0.f);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const F32 v = load(x + i);
+    squares = fma(v, v, squares);
+  }
+  return 1.f / __builtin_sqrtf(sum(squares) / static_cast<float>(count) + epsilon);
+}
+
 }  // namespace
 }  // namespace parley

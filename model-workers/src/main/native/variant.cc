@@ -4,6 +4,7 @@
 #include "attention.h"
 #include "encoder.h"
 #include "linear.h"
+#include "normalise.h"
 #include "peak.h"
 
 #define NAME_OF(variant) NAME_OF_(variant)
@@ -14,7 +15,7 @@
 namespace parley {
 
 extern const Kernels NAME_OF(PARLEY_VARIANT);
-const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, attention, peak,
+const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, normalise, attention, peak,
                                           add_norm, gelu, attend_texts, pool_texts};
 
 }  // namespace parley

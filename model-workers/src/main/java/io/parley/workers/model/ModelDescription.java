@@ -55,25 +55,27 @@ public record ModelDescription(
   public static ModelDescription of(GgufFile file) {
     ModelSupport.check(file);
     GgufMetadata metadata = file.metadata();
-    int heads = metadata.integer("llama.attention.head_count");
-    int hidden = metadata.integer("llama.embedding_length");
-    int headSize = metadata.integer("llama.attention.key_length", hidden / heads);
-    int keyValueHeads = metadata.integer("llama.attention.head_count_kv", heads);
+    String architecture = metadata.string("general.architecture");
+    String prefix = architecture + ".";
+    int heads = metadata.integer(prefix + "attention.head_count");
+    int hidden = metadata.integer(prefix + "embedding_length");
+    int headSize = metadata.integer(prefix + "attention.key_length", hidden / heads);
+    int keyValueHeads = metadata.integer(prefix + "attention.head_count_kv", heads);
     return new ModelDescription(
-        metadata.string("general.architecture"),
+        architecture,
         metadata.string("general.name", ""),
         metadata.string("general.license", "unknown"),
-        metadata.integer("llama.context_length"),
-        metadata.integer("llama.block_count"),
+        metadata.integer(prefix + "context_length"),
+        metadata.integer(prefix + "block_count"),
         hidden,
-        metadata.integer("llama.feed_forward_length"),
+        metadata.integer(prefix + "feed_forward_length"),
         heads,
         keyValueHeads,
         headSize,
-        metadata.integer("llama.rope.dimension_count", headSize),
-        metadata.number("llama.rope.freq_base", 10_000f),
-        ropeScaling(file),
-        metadata.number("llama.attention.layer_norm_rms_epsilon"),
+        metadata.integer(prefix + "rope.dimension_count", headSize),
+        metadata.number(prefix + "rope.freq_base", 10_000f),
+        ropeScaling(file, prefix),
+        metadata.number(prefix + "attention.layer_norm_rms_epsilon"),
         metadata.strings("tokenizer.ggml.tokens").size(),
         tokenizer(metadata),
         !file.hasTensor("output.weight"),
@@ -83,10 +85,10 @@ public record ModelDescription(
             .collect(Collectors.groupingBy(TensorInfo::type, TreeMap::new, Collectors.counting())));
   }
 
-  private static String ropeScaling(GgufFile file) {
+  private static String ropeScaling(GgufFile file, String prefix) {
     return file.hasTensor("rope_freqs.weight")
         ? "llama3"
-        : file.metadata().string("llama.rope.scaling.type", "none");
+        : file.metadata().string(prefix + "rope.scaling.type", "none");
   }
 
   private static String tokenizer(GgufMetadata metadata) {

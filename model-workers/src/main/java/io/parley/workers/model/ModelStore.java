@@ -332,7 +332,7 @@ public final class ModelStore {
         description.architecture(),
         description.contextLength(),
         request.licence().orElse(description.licence()),
-        description.hasChatTemplate() ? "from file" : "none",
+        description.hasChatTemplate() ? "from file" : "built in",
         clock.instant().getEpochSecond());
   }
 

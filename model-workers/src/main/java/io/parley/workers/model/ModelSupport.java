@@ -4,7 +4,7 @@ import io.parley.workers.encoder.EncoderConfig;
 import io.parley.workers.encoder.EncoderFiles;
 import io.parley.workers.encoder.EncoderTensors;
 import io.parley.workers.engine.UnsupportedModelException;
-import io.parley.workers.engine.tensorflow.LlamaSupport;
+import io.parley.workers.engine.tensorflow.DecoderSupport;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.gguf.TensorInfo;
@@ -31,7 +31,7 @@ public final class ModelSupport {
    */
   public static void check(GgufFile file) {
     try {
-      LlamaSupport.check(file);
+      DecoderSupport.check(file);
       int tokens = TextSupport.check(file.metadata());
       TensorInfo embedding = file.tensor("token_embd.weight");
       if (embedding.rows() != tokens) {

@@ -10,22 +10,13 @@ import java.util.List;
  * @param merges pairs separated by a space, best first
  */
 record BytePairs(Vocabulary vocabulary, List<String> merges, PreTokenizer preTokenizer) {
-  private static final String KIND = "gpt2";
-
   /**
    * Reads {@code tokenizer.ggml.*}.
    *
-   * @throws TokenizerException when the vocabulary is of a kind that is not supported
+   * @throws TokenizerException when it is not cut into words in a way that is supported
    * @throws GgufException when metadata is missing or wrong
    */
   static BytePairs read(GgufMetadata metadata) {
-    String kind = metadata.string("tokenizer.ggml.model");
-    if (!kind.equals(KIND)) {
-      throw new TokenizerException(
-          "the vocabulary kind '"
-              + kind
-              + "' (tokenizer.ggml.model) is not supported; supported is gpt2 (byte-level BPE)");
-    }
     PreTokenizer preTokenizer = PreTokenizer.of(metadata.string("tokenizer.ggml.pre", "default"));
     Vocabulary vocabulary = new Vocabulary(metadata);
     List<String> merges = metadata.strings("tokenizer.ggml.merges");

@@ -1,44 +1,34 @@
 package io.parley.workers.text;
 
-import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufMetadata;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * The tokenizer of a GGUF file with a byte-level BPE vocabulary ({@code tokenizer.ggml.model} =
- * gpt2). It gives the ids that llama.cpp gives. The native tokenizer in it has never heard of
- * control tokens; those are found here, where they are asked for, and split the text.
+ * The tokenizer of a GGUF file, of any {@link VocabularyKind}. It gives the ids that llama.cpp
+ * gives. What cuts text has never heard of control tokens; those are found here, where they are
+ * asked for, and split the text.
  */
 public final class GgufTokenizer implements Tokenizer, AutoCloseable {
-  private static final Map<String, String> OPTIONS =
-      Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
-
   private final Vocabulary vocabulary;
   private final byte[][] bytes;
   private final SpecialTokens specialTokens;
-  private final HuggingFaceTokenizer merger;
+  private final Merger merger;
 
-  private GgufTokenizer(Vocabulary vocabulary, HuggingFaceTokenizer merger) {
+  private GgufTokenizer(Vocabulary vocabulary, Merger merger) {
     this.vocabulary = vocabulary;
     this.specialTokens = new SpecialTokens(vocabulary);
     this.merger = merger;
     this.bytes = new byte[vocabulary.size()][];
     for (int id = 0; id < bytes.length; id++) {
-      String text = vocabulary.text(id);
       if (vocabulary.userDefined(id)) {
-        bytes[id] = text.getBytes(StandardCharsets.UTF_8);
+        bytes[id] = vocabulary.text(id).getBytes(StandardCharsets.UTF_8);
       } else {
-        bytes[id] = vocabulary.plain(id) ? Vocabulary.byteLevel(text) : new byte[0];
+        bytes[id] = vocabulary.plain(id) ? merger.bytes(id) : new byte[0];
       }
     }
   }
@@ -51,19 +41,8 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
    * @throws GgufException when metadata is missing or wrong
    */
   public static GgufTokenizer of(GgufMetadata metadata, Path cache) {
-    BytePairs pairs = BytePairs.read(metadata);
-    TokenizerNatives.prepare(cache);
-    return new GgufTokenizer(pairs.vocabulary(), open(TokenizerJson.write(pairs)));
-  }
-
-  private static HuggingFaceTokenizer open(byte[] json) {
-    try {
-      return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e); // reads from memory
-    } catch (RuntimeException e) {
-      throw new TokenizerException("the vocabulary cannot be used: " + e.getMessage(), e);
-    }
+    VocabularyKind kind = VocabularyKind.of(metadata);
+    return new GgufTokenizer(kind.read(metadata), kind.merger(metadata, cache));
   }
 
   @Override
@@ -96,18 +75,7 @@ public final class GgufTokenizer implements Tokenizer, AutoCloseable {
     }
     String text = withoutLoneSurrogates(run.toString());
     run.setLength(0);
-    // not merger.encode, which also makes seven other arrays of the same length
-    long encoding = TokenizersLibrary.LIB.encode(merger.getHandle(), text, false);
-    try {
-      for (long id : TokenizersLibrary.LIB.getTokenIds(encoding)) {
-        // ids past the vocabulary stand for bytes that it lacks
-        if (id < vocabulary.size()) {
-          ids.add((int) id);
-        }
-      }
-    } finally {
-      TokenizersLibrary.LIB.deleteEncoding(encoding);
-    }
+    merger.merge(text, ids);
   }
 
   /** UTF-8 cannot say a lone surrogate, and the native side would fail on it. */

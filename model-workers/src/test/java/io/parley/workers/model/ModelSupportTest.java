@@ -18,15 +18,22 @@ class ModelSupportTest {
 
   static Stream<Arguments> refused() {
     return Stream.of(
-        refusal("another architecture", TinyModel.of("bert"), "architecture 'bert'"),
+        refusal(
+            "another architecture",
+            TinyModel.of("bert"),
+            "architecture 'bert' is not supported; supported are llama, qwen2, qwen3, gemma3"),
         refusal(
             "experts",
             TinyModel.of("llama").integer("llama.expert_count", 8),
             "mixture-of-experts models are not supported"),
         refusal(
-            "SentencePiece",
+            "WordPiece",
+            TinyModel.with("tokenizer.ggml.model", "bert"),
+            "the vocabulary kind 'bert' (tokenizer.ggml.model) is not supported"),
+        refusal(
+            "SentencePiece without its scores",
             TinyModel.with("tokenizer.ggml.model", "llama"),
-            "the vocabulary kind 'llama' (tokenizer.ggml.model) is not supported"),
+            "'tokenizer.ggml.scores' is missing"),
         refusal(
             "an unknown way to cut words",
             TinyModel.with("tokenizer.ggml.pre", "tekken"),
@@ -42,7 +49,7 @@ class ModelSupportTest {
         refusal(
             "a bias",
             TinyModel.of("llama").tensor("blk.0.attn_q.bias", new float[8], 8),
-            "tensor 'blk.0.attn_q.bias' is not part of the Llama models"),
+            "tensor 'blk.0.attn_q.bias' is not part of the models of this architecture"),
         refusal(
             "a quantization that is not read",
             TinyModel.of("llama").tensor("output.weight", 10, new byte[84], 256),

@@ -87,7 +87,8 @@ class GgufTokenizerTest {
   @Test
   void refusesVocabulariesThatItDoesNotKnow() {
     assertRefused(
-        new GgufWriter().string("tokenizer.ggml.model", "llama"), "'llama' (tokenizer.ggml.model)");
+        new GgufWriter().string("tokenizer.ggml.model", "bert"), "'bert' (tokenizer.ggml.model)");
+    assertRefused(TinyPieces.of(1f), "tokens, but 1 scores");
     assertRefused(
         new GgufWriter()
             .string("tokenizer.ggml.model", "gpt2")

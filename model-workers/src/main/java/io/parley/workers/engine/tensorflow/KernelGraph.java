@@ -3,6 +3,7 @@ package io.parley.workers.engine.tensorflow;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.WeightType;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,9 +21,10 @@ import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 
 /**
- * The forward pass of a Llama model of Parley's own operations ({@code src/main/native}). One
+ * The forward pass of a decoder of Parley's own operations ({@code src/main/native}). One
  * signature, {@code step}, takes any ragged batch in one call: several tokens of some sequences
- * beside one of others. A row's logits do not depend on what else is in the call.
+ * beside one of others. A row's logits do not depend on what else is in the call. What a layer has
+ * besides what all have, its {@link DecoderLayer} says.
  *
  * <p>{@code reset} makes the KV memory, empty, of any number of blocks: one variable {@code
  * [layers, keys or values, blocks, kvHeads, block * headSize]} of bfloat16, which the operations
@@ -35,20 +37,20 @@ final class KernelGraph {
   private static final int BLOCK = EngineSettings.BLOCK_SIZE;
   private static final String CACHE = "cache";
 
-  private final LlamaConfig config;
+  private final DecoderConfig config;
   private final Ops tf;
   private final GraphVariables variables;
 
-  private KernelGraph(Graph graph, LlamaConfig config, LlamaWeights weights) {
+  private KernelGraph(Graph graph, DecoderConfig config, DecoderWeights weights) {
     this.config = config;
     this.tf = Ops.create(graph);
     this.variables = new GraphVariables(tf);
-    for (LlamaWeights.Variable weight : weights.variables()) {
+    for (DecoderWeights.Variable weight : weights.variables()) {
       variables.declare(weight, weight.storedType());
     }
     Shape cache =
         Shape.of(
-            config.layers(),
+            config.layers().size(),
             2,
             Shape.UNKNOWN_SIZE,
             config.kvHeads(),
@@ -57,7 +59,7 @@ final class KernelGraph {
   }
 
   /** What these operations lack for a model, if something. */
-  static Optional<String> obstacle(LlamaConfig config) {
+  static Optional<String> obstacle(DecoderConfig config) {
     if (config.headSize() % 64 != 0 || config.headSize() > 512) {
       return Optional.of(
           "its heads are of "
@@ -82,11 +84,11 @@ final class KernelGraph {
   }
 
   /** Adds all of it to an empty graph. The library must have been loaded. */
-  static BuiltGraph build(Graph graph, LlamaConfig config, WeightType type) {
-    LlamaWeights weights = LlamaWeights.packed(config, type);
-    KernelGraph llama = new KernelGraph(graph, config, weights);
-    GraphVariables.Restore restore = llama.variables.restore(weights.variables(), Map.of());
-    return new BuiltGraph(List.of(llama.step(), llama.reset()), restore);
+  static BuiltGraph build(Graph graph, DecoderConfig config, WeightType type) {
+    DecoderWeights weights = DecoderWeights.packed(config, type);
+    KernelGraph decoder = new KernelGraph(graph, config, weights);
+    GraphVariables.Restore restore = decoder.variables.restore(weights.variables(), Map.of());
+    return new BuiltGraph(List.of(decoder.step(), decoder.reset()), restore);
   }
 
   private GraphSignature reset() {
@@ -94,7 +96,7 @@ final class KernelGraph {
     Operand<TInt32> shape =
         tf.stack(
             List.of(
-                tf.constant(config.layers()),
+                tf.constant(config.layers().size()),
                 tf.constant(2),
                 blocks,
                 tf.constant(config.kvHeads()),
@@ -113,52 +115,113 @@ final class KernelGraph {
     Operand<TInt32> tables = input(inputs, "tables", 2);
     Operand<TInt32> rows = input(inputs, "rows", 1);
     Operand<TInt32> execution = input(inputs, "execution", 1);
+    Batch batch = new Batch(positions, sequences, tables, rows, execution, new HashMap<>());
 
-    Operand<TFloat32> rotation =
-        build(op("ParleyRotation", positions, tf.constant(config.rotationFrequencies())));
     Operand<TFloat32> stream =
         build(
-            op("ParleyEmbedding", tokens, variables.handle(LlamaWeights.EMBEDDING))
-                .setAttr("vocabulary", config.vocabularySize()));
-    int width = config.heads() * config.headSize();
-    for (int layer = 0; layer < config.layers(); layer++) {
-      Product qkv = new Product(layer, "qkv", width + 2 * config.kvHeads() * config.headSize());
-      Product out = new Product(layer, "attention_out", config.hidden());
-      Product gateUp = new Product(layer, "gate_up", 2 * config.feedForward());
-      Product down = new Product(layer, "down", config.hidden());
-      Operand<TFloat32> mixed =
-          build(
-              op(
-                      "ParleyAttention",
-                      qkv.of(stream, norm(layer, "attention_norm"), null, execution),
-                      variables.handle(CACHE),
-                      rotation,
-                      positions,
-                      sequences,
-                      tables,
-                      execution)
-                  .setAttr("layer", layer)
-                  .setAttr("heads", config.heads())
-                  .setAttr("kv_heads", config.kvHeads())
-                  .setAttr("block", BLOCK));
-      if (layer == config.layers() - 1) { // nothing reads the other rows any more
-        mixed = tf.gather(mixed, rows, tf.constant(0));
-        stream = tf.gather(stream, rows, tf.constant(0));
-      }
-      stream = out.of(mixed, null, stream, execution);
-      Operand<TFloat32> opened =
-          gateUp.of(stream, norm(layer, "feed_forward_norm"), null, execution);
-      stream = down.of(opened, null, stream, execution);
+            op("ParleyEmbedding", tokens, variables.handle(DecoderWeights.EMBEDDING))
+                .setAttr("vocabulary", config.vocabularySize())
+                .setAttr("scale", config.embeddingScale()));
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      stream = layer(stream, layer, batch);
     }
-    String head = config.tiedHead() ? LlamaWeights.EMBEDDING : LlamaWeights.HEAD;
+    String head = config.tiedHead() ? DecoderWeights.EMBEDDING : DecoderWeights.HEAD;
     Operand<TFloat32> logits =
-        new Product(head, config.vocabularySize(), false)
-            .of(stream, variables.handle(LlamaWeights.OUTPUT_NORM), null, execution);
+        new Product(head, config.vocabularySize(), execution)
+            .norm(variables.handle(DecoderWeights.OUTPUT_NORM))
+            .of(stream);
     return new GraphSignature(STEP, inputs, "logits", logits);
   }
 
-  private VarHandleOp norm(int layer, String what) {
-    return variables.handle(LlamaWeights.name(layer, what));
+  /**
+   * What the rows of a call are.
+   *
+   * @param rows those whose logits are wanted
+   * @param rotations cosines and sines of the rows, computed once for the layers that share them
+   */
+  private record Batch(
+      Operand<TInt32> positions,
+      Operand<TInt32> sequences,
+      Operand<TInt32> tables,
+      Operand<TInt32> rows,
+      Operand<TInt32> execution,
+      Map<RotaryFrequencies, Operand<TFloat32>> rotations) {}
+
+  private Operand<TFloat32> layer(Operand<TFloat32> stream, int layer, Batch batch) {
+    DecoderLayer made = config.layers().get(layer);
+    int columns = (config.heads() + 2 * config.kvHeads()) * config.headSize();
+    Operand<TFloat32> qkv =
+        product(layer, "qkv", columns, batch)
+            .norm(weight(layer, "attention_norm"))
+            .bias(made.qkvBias() ? weight(layer, "qkv_bias") : null)
+            .of(stream);
+    Operand<TFloat32> mixed = attention(qkv, layer, made, batch);
+    if (layer == config.layers().size() - 1) { // nothing reads the other rows any more
+      mixed = tf.gather(mixed, batch.rows(), tf.constant(0));
+      stream = tf.gather(stream, batch.rows(), tf.constant(0));
+    }
+    Product out = product(layer, "attention_out", config.hidden(), batch);
+    Operand<TFloat32> between =
+        added(out, mixed, stream, made.postNorms() ? weight(layer, "attention_post_norm") : null);
+    Operand<TFloat32> opened =
+        product(layer, "gate_up", 2 * config.feedForward(), batch)
+            .norm(weight(layer, "feed_forward_norm"))
+            .gate(made.gate())
+            .of(between);
+    Product down = product(layer, "down", config.hidden(), batch);
+    return added(
+        down, opened, between, made.postNorms() ? weight(layer, "feed_forward_post_norm") : null);
+  }
+
+  private Operand<TFloat32> attention(
+      Operand<TFloat32> qkv, int layer, DecoderLayer made, Batch batch) {
+    Operand<TFloat32> rotation =
+        batch.rotations().computeIfAbsent(made.rotation(), r -> rotation(r, batch.positions()));
+    return build(
+        op(
+                "ParleyAttention",
+                qkv,
+                variables.handle(CACHE),
+                rotation,
+                batch.positions(),
+                batch.sequences(),
+                batch.tables())
+            .addInputList(list(made.headNorms() ? weight(layer, "head_norms") : null))
+            .addInput(batch.execution().asOutput())
+            .setAttr("layer", layer)
+            .setAttr("heads", config.heads())
+            .setAttr("kv_heads", config.kvHeads())
+            .setAttr("block", BLOCK)
+            .setAttr("window", made.window())
+            .setAttr("scale", config.queryScale())
+            .setAttr("epsilon", config.normEpsilon()));
+  }
+
+  private Operand<TFloat32> rotation(RotaryFrequencies frequencies, Operand<TInt32> positions) {
+    return build(op("ParleyRotation", positions, tf.constant(frequencies.radians())));
+  }
+
+  /**
+   * The product of x, added to the stream.
+   *
+   * @param postNorm null: as it is
+   */
+  private Operand<TFloat32> added(
+      Product product, Operand<TFloat32> x, Operand<TFloat32> stream, VarHandleOp postNorm) {
+    if (postNorm == null) {
+      return product.residual(stream).of(x);
+    }
+    return build(
+        op("ParleyNormalise", product.of(x), postNorm, stream, product.execution)
+            .setAttr("epsilon", config.normEpsilon()));
+  }
+
+  private VarHandleOp weight(int layer, String what) {
+    return variables.handle(DecoderWeights.name(layer, what));
+  }
+
+  private Product product(int layer, String what, int columns, Batch batch) {
+    return new Product(DecoderWeights.name(layer, what), columns, batch.execution());
   }
 
   private Operand<TInt32> input(Map<String, Operand<?>> inputs, String name, int rank) {
@@ -169,39 +232,52 @@ final class KernelGraph {
     return input;
   }
 
-  /** A product with a weight, by its name and the number of its columns. */
+  /** A product with a weight, and what is done before and after it; null: nothing. */
   private final class Product {
     private final String weight;
     private final int columns;
-    private final boolean swiglu;
+    private final Operand<TInt32> execution;
+    private VarHandleOp norm;
+    private VarHandleOp bias;
+    private Operand<TFloat32> residual;
+    private int gate;
 
-    Product(String weight, int columns, boolean swiglu) {
+    Product(String weight, int columns, Operand<TInt32> execution) {
       this.weight = weight;
       this.columns = columns;
-      this.swiglu = swiglu;
+      this.execution = execution;
     }
 
-    Product(int layer, String what, int columns) {
-      this(LlamaWeights.name(layer, what), columns, what.equals("gate_up"));
+    Product norm(VarHandleOp weight) {
+      norm = weight;
+      return this;
     }
 
-    /**
-     * @param norm null: x is taken as it is
-     * @param residual null: nothing is added
-     */
-    Operand<TFloat32> of(
-        Operand<TFloat32> x,
-        VarHandleOp norm,
-        Operand<TFloat32> residual,
-        Operand<TInt32> execution) {
+    Product bias(VarHandleOp weight) {
+      bias = weight;
+      return this;
+    }
+
+    Product residual(Operand<TFloat32> added) {
+      residual = added;
+      return this;
+    }
+
+    Product gate(Gate opening) {
+      gate = opening.number();
+      return this;
+    }
+
+    Operand<TFloat32> of(Operand<TFloat32> x) {
       return build(
           op("ParleyLinear", x, variables.handle(weight))
               .addInputList(list(norm))
+              .addInputList(list(bias))
               .addInputList(list(residual))
               .addInput(execution.asOutput())
               .setAttr("columns", columns)
               .setAttr("epsilon", config.normEpsilon())
-              .setAttr("swiglu", swiglu ? 1 : 0));
+              .setAttr("gate", gate));
     }
   }
 

@@ -25,18 +25,18 @@ final class MemoryEstimate {
    * @param first whether the runtime is still to be loaded
    */
   static EngineMemory of(
-      LlamaConfig config,
+      DecoderConfig config,
       EngineSettings settings,
       WeightType type,
       boolean kernels,
       int rows,
       boolean first) {
     boolean wide = !kernels && TensorFlowEngine.arithmetic(settings) == Arithmetic.F32;
-    LlamaWeights weights =
-        kernels ? LlamaWeights.packed(config, type) : LlamaWeights.transposed(config);
+    DecoderWeights weights =
+        kernels ? DecoderWeights.packed(config, type) : DecoderWeights.transposed(config);
     long weightsBytes = 0;
     long largest = 0;
-    for (LlamaWeights.Variable variable : weights.variables()) {
+    for (DecoderWeights.Variable variable : weights.variables()) {
       long bytes = wide ? variable.shape().size() * Float.BYTES : variable.bytes();
       weightsBytes += bytes;
       largest = Math.max(largest, bytes);

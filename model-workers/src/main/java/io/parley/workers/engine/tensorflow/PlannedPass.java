@@ -9,16 +9,16 @@ import java.nio.IntBuffer;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A step of {@link LlamaGraph}: as many calls as {@link StepPlan} says. */
+/** A step of {@link DecoderGraph}: as many calls as {@link StepPlan} says. */
 final class PlannedPass implements ForwardPass {
   /** What one layer's attention may hold at a time: 256 MiB. */
   static final long SCRATCH_FLOATS = 1L << 26;
 
   private final LoadedGraph graph;
   private final EngineSpec spec;
-  private final LlamaConfig config;
+  private final DecoderConfig config;
 
-  PlannedPass(LoadedGraph graph, EngineSpec spec, LlamaConfig config) {
+  PlannedPass(LoadedGraph graph, EngineSpec spec, DecoderConfig config) {
     this.graph = graph;
     this.spec = spec;
     this.config = config;
@@ -27,7 +27,7 @@ final class PlannedPass implements ForwardPass {
   @Override
   public void reset(int blocks) {
     try (NDManager manager = graph.newManager()) {
-      graph.call(LlamaGraph.RESET, Map.of("blocks", manager.create(blocks)), manager);
+      graph.call(DecoderGraph.RESET, Map.of("blocks", manager.create(blocks)), manager);
     }
   }
 
@@ -59,8 +59,8 @@ final class PlannedPass implements ForwardPass {
 
   private static String signature(StepPlan.Call call) {
     if (!call.hasChunk()) {
-      return LlamaGraph.DECODE;
+      return DecoderGraph.DECODE;
     }
-    return call.decodeRows() > 0 ? LlamaGraph.MIXED : LlamaGraph.PREFILL;
+    return call.decodeRows() > 0 ? DecoderGraph.MIXED : DecoderGraph.PREFILL;
   }
 }

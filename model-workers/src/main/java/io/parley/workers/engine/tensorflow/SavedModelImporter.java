@@ -52,12 +52,12 @@ final class SavedModelImporter {
    */
   static Path obtain(
       GgufFile file,
-      LlamaConfig config,
+      DecoderConfig config,
       String sha256,
       Recipe recipe,
       Path cacheFolder,
       ImportListener listener) {
-    LlamaWeights weights = weights(config, recipe);
+    DecoderWeights weights = weights(config, recipe);
     return obtain(
         sha256 + "-" + recipe.label(),
         graph -> build(graph, config, recipe),
@@ -91,20 +91,20 @@ final class SavedModelImporter {
         });
   }
 
-  private static BuiltGraph build(Graph graph, LlamaConfig config, Recipe recipe) {
+  private static BuiltGraph build(Graph graph, DecoderConfig config, Recipe recipe) {
     return switch (recipe) {
-      case GRAPH_F32 -> LlamaGraph.build(graph, config, Arithmetic.F32);
-      case GRAPH_BF16 -> LlamaGraph.build(graph, config, Arithmetic.BF16);
+      case GRAPH_F32 -> DecoderGraph.build(graph, config, Arithmetic.F32);
+      case GRAPH_BF16 -> DecoderGraph.build(graph, config, Arithmetic.BF16);
       case KERNELS -> KernelGraph.build(graph, config, WeightType.BF16);
       case KERNELS_INT8 -> KernelGraph.build(graph, config, WeightType.INT8);
     };
   }
 
-  private static LlamaWeights weights(LlamaConfig config, Recipe recipe) {
+  private static DecoderWeights weights(DecoderConfig config, Recipe recipe) {
     return switch (recipe) {
-      case GRAPH_F32, GRAPH_BF16 -> LlamaWeights.transposed(config);
-      case KERNELS -> LlamaWeights.packed(config, WeightType.BF16);
-      case KERNELS_INT8 -> LlamaWeights.packed(config, WeightType.INT8);
+      case GRAPH_F32, GRAPH_BF16 -> DecoderWeights.transposed(config);
+      case KERNELS -> DecoderWeights.packed(config, WeightType.BF16);
+      case KERNELS_INT8 -> DecoderWeights.packed(config, WeightType.INT8);
     };
   }
 

@@ -17,13 +17,13 @@ public record StepCost(
     long attendedOperations) {
 
   /** Of a model with Parley's kernels. */
-  static StepCost of(LlamaConfig config, LlamaWeights weights) {
-    String head = config.tiedHead() ? LlamaWeights.EMBEDDING : LlamaWeights.HEAD;
+  static StepCost of(DecoderConfig config, DecoderWeights weights) {
+    String head = config.tiedHead() ? DecoderWeights.EMBEDDING : DecoderWeights.HEAD;
     long bytes = 0;
     long layers = 0;
     long logits = 0;
-    for (LlamaWeights.Variable weight : weights.variables()) {
-      boolean lookedUpOnly = weight.name().equals(LlamaWeights.EMBEDDING) && !config.tiedHead();
+    for (DecoderWeights.Variable weight : weights.variables()) {
+      boolean lookedUpOnly = weight.name().equals(DecoderWeights.EMBEDDING) && !config.tiedHead();
       if (weight.isVector() || lookedUpOnly) {
         continue;
       }
@@ -35,7 +35,7 @@ public record StepCost(
         layers += operations;
       }
     }
-    long attended = 4L * config.layers() * config.heads() * config.headSize();
+    long attended = 4L * config.layers().size() * config.heads() * config.headSize();
     return new StepCost(bytes, config.blockValues(1) * Short.BYTES, layers, logits, attended);
   }
 

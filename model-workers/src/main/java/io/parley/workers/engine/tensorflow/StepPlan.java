@@ -73,7 +73,7 @@ final class StepPlan {
    * @param input checked by {@link StepChecks}
    * @param scratchFloats bound of what one layer's attention holds at a time
    */
-  static List<Call> of(StepInput input, EngineSpec spec, LlamaConfig config, long scratchFloats) {
+  static List<Call> of(StepInput input, EngineSpec spec, DecoderConfig config, long scratchFloats) {
     StepPlan plan =
         new StepPlan(
             input,

@@ -24,7 +24,7 @@ import org.tensorflow.proto.OptimizerOptions;
 import org.tensorflow.proto.RewriterConfig;
 
 /**
- * A Llama model on the CPU as a TensorFlow graph, run by DJL: of Parley's own operations where this
+ * A decoder on the CPU as a TensorFlow graph, run by DJL: of Parley's own operations where this
  * build, CPU and model allow them, else of TensorFlow's.
  */
 public final class TensorFlowEngine implements Engine {
@@ -64,12 +64,12 @@ public final class TensorFlowEngine implements Engine {
       EngineSettings settings,
       ImportListener listener) {
     Natives.prepare(settings.cacheFolder(), listener);
-    LlamaConfig config;
+    DecoderConfig config;
     Optional<Kernels> kernels;
     Recipe recipe;
     Path savedModel;
     try (GgufFile file = GgufFile.open(gguf)) {
-      config = LlamaSupport.read(file);
+      config = DecoderSupport.read(file);
       startRuntime();
       kernels = chooseKernels(settings, KernelGraph.obstacle(config), weights);
       recipe =
@@ -87,7 +87,7 @@ public final class TensorFlowEngine implements Engine {
             kernels
                 .map(variant -> "parley-" + variant.label() + weights.suffix())
                 .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()));
-    StepCost cost = StepCost.of(config, LlamaWeights.packed(config, weights));
+    StepCost cost = StepCost.of(config, DecoderWeights.packed(config, weights));
     if (kernels.isPresent()) {
       LoadedGraph graph =
           LoadedGraph.open(
@@ -95,7 +95,7 @@ public final class TensorFlowEngine implements Engine {
       return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
     }
     LoadedGraph graph =
-        LoadedGraph.open(savedModel, LlamaGraph.SIGNATURES, sessionOptions(settings.cores()));
+        LoadedGraph.open(savedModel, DecoderGraph.SIGNATURES, sessionOptions(settings.cores()));
     return start(spec, graph, new PlannedPass(graph, spec, config), cost);
   }
 
@@ -111,7 +111,7 @@ public final class TensorFlowEngine implements Engine {
   public static EngineMemory memory(
       Path gguf, WeightType weights, EngineSettings settings, int rows) {
     try (GgufFile file = GgufFile.open(gguf)) {
-      LlamaConfig config = LlamaSupport.read(file);
+      DecoderConfig config = DecoderSupport.read(file);
       boolean kernels =
           settings.kernels() != Kernels.OFF
               && KernelLibrary.isThere()
@@ -182,7 +182,7 @@ public final class TensorFlowEngine implements Engine {
     return settings.arithmetic().orElseGet(() -> CpuFeatures.ofThisMachine().fastestArithmetic());
   }
 
-  static int blocks(EngineSettings settings, LlamaConfig config, int bytesOfValue) {
+  static int blocks(EngineSettings settings, DecoderConfig config, int bytesOfValue) {
     if (settings.kvBlocks() > 0) {
       return settings.kvBlocks();
     }

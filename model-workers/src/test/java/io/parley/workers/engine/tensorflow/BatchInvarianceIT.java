@@ -12,6 +12,7 @@ import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -19,8 +20,10 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -33,6 +36,8 @@ class BatchInvarianceIT {
   private static final int DECODED = 3;
   private static final int[] SEQUENCES = {13, 2, 5, 32};
   private static final int[] CHUNKS = {7, 64, 1, 13, 512};
+
+  @TempDir private static Path temporary;
 
   /** Sequences: their prompts and what is fed after them. */
   private record Batch(int[][] prompts, int[][] followUps) {
@@ -79,17 +84,20 @@ class BatchInvarianceIT {
   private static TensorFlowEngine load(Kernels kernels, WeightType weights, int threads) {
     ModelStore store = ModelStore.in(EngineSettings.defaultCacheFolder());
     StoredModel model = store.obtain(store.catalogue().defaultModel(), ProgressListener.NONE);
+    return load(
+        model.file(),
+        model.manifest().sha256(),
+        EngineSettings.defaultCacheFolder(),
+        kernels,
+        weights,
+        threads);
+  }
+
+  private static TensorFlowEngine load(
+      Path file, String name, Path cache, Kernels kernels, WeightType weights, int threads) {
     EngineSettings settings =
-        new EngineSettings(
-            EngineSettings.defaultCacheFolder(),
-            kernels,
-            Optional.of(Arithmetic.F32),
-            threads,
-            1,
-            BLOCKS,
-            8192);
-    return TensorFlowEngine.load(
-        model.file(), model.manifest().sha256(), weights, settings, ImportListener.NONE);
+        new EngineSettings(cache, kernels, Optional.of(Arithmetic.F32), threads, 1, BLOCKS, 8192);
+    return TensorFlowEngine.load(file, name, weights, settings, ImportListener.NONE);
   }
 
   /** Scattered over the KV memory, none twice. */
@@ -200,6 +208,34 @@ class BatchInvarianceIT {
     }
     assertThat(compared.values).isGreaterThanOrEqualTo(2_000_000);
     assertThat(compared.different).isZero();
+  }
+
+  /** Random weights: every part of a layer that an architecture has. */
+  @ParameterizedTest
+  @EnumSource(Architecture.class)
+  void givesTheSameBitsWithEachArchitecture(Architecture architecture) {
+    Natives.prepare(EngineSettings.defaultCacheFolder(), ImportListener.NONE);
+    Path file = TinyDecoder.golden(architecture).write(temporary.resolve("model.gguf"));
+    Path cache = temporary.resolve("cache");
+    for (Kernels variant : KernelGraphIT.variants().toList()) {
+      Compared compared = new Compared();
+      try (TensorFlowEngine all =
+              load(file, architecture.label(), cache, variant, WeightType.BF16, 0);
+          TensorFlowEngine three =
+              load(file, architecture.label(), cache, variant, WeightType.BF16, 3)) {
+        for (int round = 0; round < SEQUENCES.length; round++) {
+          Random random = new Random(round);
+          Batch batch = Batch.random(random, SEQUENCES[round], 200, all.spec().vocabularySize());
+          int[][] elsewhere = tables(batch.sequences(), 13 * (round + 1));
+          int chunk = CHUNKS[round + 1];
+          compared.add(
+              together(all, batch, tables(batch.sequences(), 0)),
+              alone(round % 2 == 0 ? three : all, batch, elsewhere, chunk));
+        }
+      }
+      assertThat(compared.values).isGreaterThan(10_000);
+      assertThat(compared.different).as("%s", variant).isZero();
+    }
   }
 
   /** The pure graph, whose products depend on the number of rows: the comparison can fail. */

@@ -28,8 +28,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The graph of Parley's operations against the same model in plain Java. */
 class KernelGraphIT {
-  private static final TinyLlama.Sizes GROUPED = new TinyLlama.Sizes(48, 6, 2, 64, 40, 80, 37);
-  private static final TinyLlama.Sizes WIDE = new TinyLlama.Sizes(64, 4, 4, 128, 128, 96, 64);
+  private static final TinyDecoder.Sizes GROUPED = new TinyDecoder.Sizes(48, 6, 2, 64, 40, 80, 37);
+  private static final TinyDecoder.Sizes WIDE = new TinyDecoder.Sizes(64, 4, 4, 128, 128, 96, 64);
   private static final int LENGTH = 150;
 
   @TempDir private static Path temporary;
@@ -52,12 +52,12 @@ class KernelGraphIT {
         temporary.resolve("cache"), kernels, Optional.of(Arithmetic.F32), 2, 1, 24, 512);
   }
 
-  private static TensorFlowEngine load(TinyLlama llama, String name, Kernels kernels) {
+  private static TensorFlowEngine load(TinyDecoder llama, String name, Kernels kernels) {
     return load(llama, name, WeightType.BF16, kernels);
   }
 
   private static TensorFlowEngine load(
-      TinyLlama llama, String name, WeightType weights, Kernels kernels) {
+      TinyDecoder llama, String name, WeightType weights, Kernels kernels) {
     Path file = llama.write(temporary.resolve(name + ".gguf"));
     return TensorFlowEngine.load(file, name, weights, settings(kernels), ImportListener.NONE);
   }
@@ -71,7 +71,7 @@ class KernelGraphIT {
    * 1 % of their spread here, 8 % at most; a wrong head, pair or position moves it by as much as
    * the spread.
    */
-  private static void agrees(TinyLlama llama, TinyLlama.Sizes sizes, TensorFlowEngine engine) {
+  private static void agrees(TinyDecoder llama, TinyDecoder.Sizes sizes, TensorFlowEngine engine) {
     int[] tokens = new Random(3).ints(LENGTH, 0, sizes.vocabulary()).toArray();
 
     FloatBuffer logits =
@@ -100,7 +100,7 @@ class KernelGraphIT {
   @ParameterizedTest
   @MethodSource("variants")
   void agreesWithWeightsThatIntegersHoldExactly(Kernels variant) {
-    TinyLlama llama = new TinyLlama(6, false, GROUPED, 0.2, true);
+    TinyDecoder llama = TinyDecoder.inSteps(6, false, GROUPED, 0.2);
     try (TensorFlowEngine engine = load(llama, "int8", WeightType.INT8, variant)) {
       assertThat(engine.spec().variant()).isEqualTo("parley-" + variant.label() + "-int8");
       agrees(llama, GROUPED, engine);
@@ -109,12 +109,12 @@ class KernelGraphIT {
 
   @Test
   void refusesInt8WithoutKernels() {
-    TinyLlama llama = new TinyLlama(6, true, GROUPED, 0.2);
+    TinyDecoder llama = new TinyDecoder(Architecture.LLAMA, 6, true, GROUPED, 0.2);
     assertThatThrownBy(() -> load(llama, "int8-off", WeightType.INT8, Kernels.OFF))
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContaining("weights=int8")
         .hasMessageContaining("parley.engine.kernels is off");
-    TinyLlama odd = new TinyLlama(4, true);
+    TinyDecoder odd = new TinyDecoder(4, true);
     assertThatThrownBy(() -> load(odd, "int8-odd", WeightType.INT8, Kernels.AUTO))
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContaining("heads are of 10 values");
@@ -123,7 +123,7 @@ class KernelGraphIT {
   @ParameterizedTest
   @MethodSource("variants")
   void agreesWithGroupedHeadsAndPartialRotation(Kernels variant) {
-    TinyLlama llama = new TinyLlama(1, false, GROUPED, 0.2);
+    TinyDecoder llama = new TinyDecoder(Architecture.LLAMA, 1, false, GROUPED, 0.2);
     try (TensorFlowEngine engine = load(llama, "grouped", variant)) {
       assertThat(engine.spec().variant()).isEqualTo("parley-" + variant.label());
       agrees(llama, GROUPED, engine);
@@ -133,7 +133,7 @@ class KernelGraphIT {
   @ParameterizedTest
   @MethodSource("variants")
   void agreesWithWideHeadsAndATiedHead(Kernels variant) {
-    TinyLlama llama = new TinyLlama(2, true, WIDE, 0.15);
+    TinyDecoder llama = new TinyDecoder(Architecture.LLAMA, 2, true, WIDE, 0.15);
     try (TensorFlowEngine engine = load(llama, "wide", variant)) {
       agrees(llama, WIDE, engine);
     }
@@ -142,7 +142,7 @@ class KernelGraphIT {
   @Test
   void keepsNothingOfAStepBehindTheNext() {
     try (TensorFlowEngine engine =
-        load(new TinyLlama(1, false, GROUPED, 0.2), "steps", Kernels.AUTO)) {
+        load(new TinyDecoder(Architecture.LLAMA, 1, false, GROUPED, 0.2), "steps", Kernels.AUTO)) {
       StepInput input =
           new StepInput(new int[] {1}, new int[] {0}, new int[1], new int[][] {{0}}, new int[] {0});
       long before = 0;
@@ -158,7 +158,7 @@ class KernelGraphIT {
 
   @Test
   void runsTheGraphWhenHeadsDoNotFit() {
-    TinyLlama odd = new TinyLlama(4, true);
+    TinyDecoder odd = new TinyDecoder(4, true);
     try (TensorFlowEngine engine = load(odd, "odd", Kernels.AUTO)) {
       assertThat(engine.spec().variant()).isEqualTo("tf-graph-f32");
     }
@@ -171,7 +171,7 @@ class KernelGraphIT {
   /** Past the checks of the engine: what reaches the operations themselves. */
   @Test
   void refusesBadInputInTheOperations() {
-    TinyLlama llama = new TinyLlama(5, true, GROUPED, 0.2);
+    TinyDecoder llama = new TinyDecoder(Architecture.LLAMA, 5, true, GROUPED, 0.2);
     try (TensorFlowEngine engine = load(llama, "bad", Kernels.AUTO)) {
       assertThat(engine.spec().blocks()).isEqualTo(24);
     }
@@ -196,7 +196,7 @@ class KernelGraphIT {
     Path savedModel =
         SavedModelImporter.obtain(
             file,
-            LlamaConfig.read(file),
+            DecoderConfig.read(file),
             "bad",
             Recipe.KERNELS,
             temporary.resolve("cache"),

@@ -8,6 +8,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.WeightType;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -15,8 +16,21 @@ class MemoryEstimateTest {
   private static final long MIB = 1L << 20;
 
   /** The default model: 30 layers, 576 wide, 9 heads over 3 of 64, 49,152 tokens. */
-  private static final LlamaConfig CONFIG =
-      new LlamaConfig(30, 576, 9, 3, 64, 1536, 49_152, 8192, 1e-5f, new float[32], true);
+  private static final DecoderConfig CONFIG =
+      new DecoderConfig(
+          576,
+          9,
+          3,
+          64,
+          1536,
+          49_152,
+          8192,
+          1e-5f,
+          1,
+          0.125f,
+          RotaryPairs.ADJACENT,
+          true,
+          Collections.nCopies(30, new DecoderLayer(false, false, false, Gate.SILU, 0, null)));
 
   private static EngineSettings settings(Arithmetic arithmetic) {
     return new EngineSettings(

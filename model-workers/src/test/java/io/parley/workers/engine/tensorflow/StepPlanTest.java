@@ -10,8 +10,9 @@ import org.junit.jupiter.api.Test;
 class StepPlanTest {
   private static final long PLENTY = 1L << 30;
   private static final EngineSpec SPEC = new EngineSpec(100, 4096, 64, 50, 512, "test");
-  private static final LlamaConfig CONFIG =
-      new LlamaConfig(1, 8, 2, 1, 4, 8, 100, 4096, 1e-5f, new float[] {1, 1}, true);
+  private static final DecoderConfig CONFIG =
+      new DecoderConfig(
+          8, 2, 1, 4, 8, 100, 4096, 1e-5f, 1, 0.5f, RotaryPairs.ADJACENT, true, List.of());
 
   @Test
   void putsDecodeRowsAndOneChunkIntoOneCall() {

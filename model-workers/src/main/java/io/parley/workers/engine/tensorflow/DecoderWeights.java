@@ -23,12 +23,12 @@ import org.tensorflow.types.family.TType;
  * 8-bit integers; embedding and head may not, whose rounding harms most for what it saves. Products
  * that read the same input are joined into one matrix, side by side.
  *
- * <p>Llama GGUF files have the query and key rows of each head in the order of adjacent pairs (RoPE
- * turns values 2i and 2i+1). Parley's operations take them so. For TensorFlow's they are reordered
- * so that the first half of a head holds the even ones and the second half the odd ones: RoPE then
- * swaps halves, and the products of queries and keys, which are reordered alike, stay the same.
+ * <p>Parley's operations turn adjacent values of a head (RoPE), TensorFlow's graph its two halves.
+ * The rows of queries and keys are put in that order, whichever the file has ({@link RotaryPairs}),
+ * with their biases and norms; the products of queries and keys, which are reordered alike, stay
+ * the same.
  */
-final class LlamaWeights {
+final class DecoderWeights {
   static final String EMBEDDING = "embedding";
   static final String OUTPUT_NORM = "output_norm";
   static final String HEAD = "head";
@@ -52,22 +52,26 @@ final class LlamaWeights {
   /** Which columns of a variable the rows of a tensor become. */
   private enum Order {
     KEEP,
-    /** Of each head first the even ones, then the odd ones. */
-    HALVES,
+    /** In the order in which a graph turns the values of a head. */
+    TURNED,
     /** The first 16 of each 32. */
     GATES,
     /** The other 16 of each 32. */
     OPENED
   }
 
+  /**
+   * A tensor of the file.
+   *
+   * @param rows which become columns; of a vector its values
+   */
   private record Part(String tensor, int rows, Order order) {}
 
   /**
    * A variable of the graph.
    *
    * @param group variables of one group are saved together
-   * @param inputs width of what it is multiplied with
-   * @param columns 1 for a vector
+   * @param inputs width of what it is multiplied with; 1 for a vector
    */
   record Variable(String name, int group, Form form, int inputs, int columns, List<Part> parts)
       implements StoredVariable {
@@ -95,7 +99,7 @@ final class LlamaWeights {
     @Override
     public Shape shape() {
       return switch (form) {
-        case VECTOR -> Shape.of(inputs);
+        case VECTOR -> Shape.of(columns);
         case ROWS -> Shape.of(columns, inputs);
         case TRANSPOSED -> Shape.of(inputs, columns);
         case PANELS -> Panels.shape(inputs, columns);
@@ -104,12 +108,12 @@ final class LlamaWeights {
     }
   }
 
-  private final LlamaConfig config;
+  private final DecoderConfig config;
   private final boolean packed;
   private final Form matrices;
   private final List<Variable> variables = new ArrayList<>();
 
-  private LlamaWeights(LlamaConfig config, Form matrices) {
+  private DecoderWeights(DecoderConfig config, Form matrices) {
     this.config = config;
     this.packed = matrices != Form.TRANSPOSED;
     this.matrices = matrices;
@@ -118,49 +122,76 @@ final class LlamaWeights {
     Form embeddingForm = packed ? Form.PANELS : Form.ROWS;
     variables.add(
         new Variable(EMBEDDING, 0, embeddingForm, config.hidden(), vocabulary, List.of(embedding)));
-    for (int layer = 0; layer < config.layers(); layer++) {
+    int layers = config.layers().size();
+    for (int layer = 0; layer < layers; layer++) {
       addLayer(layer);
     }
-    vector(OUTPUT_NORM, config.layers() + 1, "output_norm.weight");
+    vector(OUTPUT_NORM, layers + 1, keep("output_norm.weight", config.hidden()));
     if (!config.tiedHead()) {
       Part head = keep("output.weight", vocabulary);
       Form form = packed ? Form.PANELS : Form.TRANSPOSED;
       variables.add(
-          new Variable(
-              HEAD, config.layers() + 1, form, config.hidden(), vocabulary, List.of(head)));
+          new Variable(HEAD, layers + 1, form, config.hidden(), vocabulary, List.of(head)));
     }
   }
 
   /** For the graph of TensorFlow's operations. */
-  static LlamaWeights transposed(LlamaConfig config) {
-    return new LlamaWeights(config, Form.TRANSPOSED);
+  static DecoderWeights transposed(DecoderConfig config) {
+    return new DecoderWeights(config, Form.TRANSPOSED);
   }
 
   /** For the graph of Parley's operations. */
-  static LlamaWeights packed(LlamaConfig config, WeightType type) {
-    return new LlamaWeights(config, type == WeightType.INT8 ? Form.INT8_PANELS : Form.PANELS);
+  static DecoderWeights packed(DecoderConfig config, WeightType type) {
+    return new DecoderWeights(config, type == WeightType.INT8 ? Form.INT8_PANELS : Form.PANELS);
   }
 
   private void addLayer(int layer) {
+    DecoderLayer made = config.layers().get(layer);
     String source = "blk." + layer + ".";
     int group = layer + 1;
     int queryWidth = config.heads() * config.headSize();
     int keyWidth = config.kvHeads() * config.headSize();
-    Order turned = packed ? Order.KEEP : Order.HALVES;
-    vector(name(layer, "attention_norm"), group, source + "attn_norm.weight");
+    vector(
+        name(layer, "attention_norm"), group, keep(source + "attn_norm.weight", config.hidden()));
     matrix(
         name(layer, "qkv"),
         group,
         config.hidden(),
-        new Part(source + "attn_q.weight", queryWidth, turned),
-        new Part(source + "attn_k.weight", keyWidth, turned),
+        turned(source + "attn_q.weight", queryWidth),
+        turned(source + "attn_k.weight", keyWidth),
         keep(source + "attn_v.weight", keyWidth));
+    if (made.qkvBias()) {
+      vector(
+          name(layer, "qkv_bias"),
+          group,
+          turned(source + "attn_q.bias", queryWidth),
+          turned(source + "attn_k.bias", keyWidth),
+          keep(source + "attn_v.bias", keyWidth));
+    }
+    if (made.headNorms()) {
+      vector(
+          name(layer, "head_norms"),
+          group,
+          turned(source + "attn_q_norm.weight", config.headSize()),
+          turned(source + "attn_k_norm.weight", config.headSize()));
+    }
+    if (made.postNorms()) {
+      vector(
+          name(layer, "attention_post_norm"),
+          group,
+          keep(source + "post_attention_norm.weight", config.hidden()));
+      vector(
+          name(layer, "feed_forward_post_norm"),
+          group,
+          keep(source + "post_ffw_norm.weight", config.hidden()));
+    }
     matrix(
         name(layer, "attention_out"),
         group,
         queryWidth,
         keep(source + "attn_output.weight", config.hidden()));
-    vector(name(layer, "feed_forward_norm"), group, source + "ffn_norm.weight");
+    vector(
+        name(layer, "feed_forward_norm"), group, keep(source + "ffn_norm.weight", config.hidden()));
     matrix(
         name(layer, "gate_up"),
         group,
@@ -184,12 +215,19 @@ final class LlamaWeights {
     return new Part(tensor, rows, Order.KEEP);
   }
 
-  private void vector(String name, int group, String tensor) {
-    Part part = keep(tensor, 1);
-    variables.add(new Variable(name, group, Form.VECTOR, config.hidden(), 1, List.of(part)));
+  private static Part turned(String tensor, int rows) {
+    return new Part(tensor, rows, Order.TURNED);
+  }
+
+  private void vector(String name, int group, Part... parts) {
+    add(name, group, Form.VECTOR, 1, parts);
   }
 
   private void matrix(String name, int group, int inputs, Part... parts) {
+    add(name, group, packed ? Form.PANELS : Form.TRANSPOSED, inputs, parts);
+  }
+
+  private void add(String name, int group, Form form, int inputs, Part... parts) {
     int columns = 0;
     for (Part part : parts) {
       columns += part.rows();
@@ -202,7 +240,7 @@ final class LlamaWeights {
   }
 
   int groups() {
-    return config.layers() + 2;
+    return config.layers().size() + 2;
   }
 
   /**
@@ -214,11 +252,12 @@ final class LlamaWeights {
     for (Variable variable : variables) {
       for (Part part : variable.parts()) {
         TensorInfo info = file.tensor(part.tensor());
-        long columns = variable.inputs();
-        if (info.rows() != part.rows() || info.columns() != columns) {
+        long rows = variable.isVector() ? 1 : part.rows();
+        long columns = variable.isVector() ? part.rows() : variable.inputs();
+        if (info.rows() != rows || info.columns() != columns) {
           throw new UnsupportedModelException(
               "tensor '%s' is %d x %d; the metadata say %d x %d"
-                  .formatted(part.tensor(), info.rows(), info.columns(), part.rows(), columns));
+                  .formatted(part.tensor(), info.rows(), info.columns(), rows, columns));
         }
         if (info.elements() > Integer.MAX_VALUE / 4) {
           throw new UnsupportedModelException("tensor '" + part.tensor() + "' is too large");
@@ -229,23 +268,24 @@ final class LlamaWeights {
     for (String tensor : file.tensors().keySet()) {
       if (!known.contains(tensor)) {
         throw new UnsupportedModelException(
-            "tensor '" + tensor + "' is not part of the Llama models that are supported");
+            "tensor '" + tensor + "' is not part of the models of this architecture that run here");
       }
     }
   }
 
   /** The variable's values in its form. */
   ByteBuffer load(GgufFile file, Variable variable) {
-    if (variable.isVector()) {
-      float[] values = file.read(variable.parts().get(0).tensor());
-      ByteBuffer bytes = allocate(variable.bytes());
-      bytes.asFloatBuffer().put(values);
-      return bytes;
-    }
     ByteBuffer bytes = allocate(variable.bytes());
     int column = 0;
     for (Part part : variable.parts()) {
-      copy(file, variable, part, column, bytes);
+      if (variable.isVector()) {
+        float[] values = file.read(part.tensor());
+        for (int i = 0; i < values.length; i++) {
+          bytes.putFloat(column(i, column, part.order()) * Float.BYTES, values[i]);
+        }
+      } else {
+        copy(file, variable, part, column, bytes);
+      }
       column += part.rows();
     }
     return bytes;
@@ -298,7 +338,7 @@ final class LlamaWeights {
 
   private static int index(Variable variable, int column, int input) {
     return switch (variable.form()) {
-      case VECTOR -> input;
+      case VECTOR -> column;
       case ROWS -> column * variable.inputs() + input;
       case TRANSPOSED -> input * variable.columns() + column;
       case PANELS -> Panels.index(column, input, variable.inputs());
@@ -309,13 +349,20 @@ final class LlamaWeights {
   private int column(int row, int firstColumn, Order order) {
     return switch (order) {
       case KEEP -> firstColumn + row;
-      case HALVES -> {
-        int size = config.headSize();
-        int inHead = row % size;
-        yield firstColumn + row - inHead + (inHead % 2) * (size / 2) + inHead / 2;
+      case TURNED -> {
+        int inHead = row % config.headSize();
+        yield firstColumn + row - inHead + turnedPlace(inHead);
       }
       case GATES -> row / 16 * 32 + row % 16;
       case OPENED -> row / 16 * 32 + 16 + row % 16;
     };
+  }
+
+  /** Where in a head a value of the file's goes. */
+  private int turnedPlace(int value) {
+    int turned = config.layers().get(0).rotation().turned(); // layers differ in the angles only
+    int pair = config.pairs().pair(value, turned);
+    int second = config.pairs().second(value, turned) ? 1 : 0;
+    return packed ? 2 * pair + second : second * (config.headSize() / 2) + pair;
   }
 }

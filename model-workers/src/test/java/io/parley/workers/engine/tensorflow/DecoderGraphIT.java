@@ -25,19 +25,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The graph against the same model in plain Java: odd sizes, grouped heads, partial rotation. */
-class LlamaGraphIT {
+class DecoderGraphIT {
   private static final double TOLERANCE = 2e-4;
   private static final int BLOCKS = 24;
 
   @TempDir private static Path temporary;
-  private static TinyLlama model;
+  private static TinyDecoder model;
   private static TensorFlowEngine engine;
 
   @BeforeAll
   static void load() {
     // the libraries come from the shared cache, the imported model does not
     Natives.prepare(EngineSettings.defaultCacheFolder(), ImportListener.NONE);
-    model = new TinyLlama(1, false);
+    model = new TinyDecoder(1, false);
     engine = load(model, "untied", ImportListener.NONE);
   }
 
@@ -46,7 +46,7 @@ class LlamaGraphIT {
     engine.close();
   }
 
-  private static TensorFlowEngine load(TinyLlama llama, String name, ImportListener listener) {
+  private static TensorFlowEngine load(TinyDecoder llama, String name, ImportListener listener) {
     Path file = llama.write(temporary.resolve(name + ".gguf"));
     return TensorFlowEngine.load(file, name, WeightType.BF16, settings(), listener);
   }
@@ -57,7 +57,7 @@ class LlamaGraphIT {
   }
 
   private static int[] tokens(int count, long seed) {
-    return new Random(seed).ints(count, 0, TinyLlama.ODD.vocabulary()).toArray();
+    return new Random(seed).ints(count, 0, TinyDecoder.ODD.vocabulary()).toArray();
   }
 
   private static int[] range(int from, int count) {
@@ -89,7 +89,7 @@ class LlamaGraphIT {
 
   @Test
   void agreesWithATiedHead() {
-    TinyLlama tied = new TinyLlama(3, true);
+    TinyDecoder tied = new TinyDecoder(3, true);
     int[] tokens = tokens(9, 4);
     try (TensorFlowEngine other = load(tied, "tied", ImportListener.NONE)) {
       FloatBuffer logits =
@@ -178,7 +178,7 @@ class LlamaGraphIT {
   void refusesABadStepAndGoesOn() {
     StepInput bad =
         new StepInput(
-            new int[] {TinyLlama.ODD.vocabulary()},
+            new int[] {TinyDecoder.ODD.vocabulary()},
             new int[1],
             new int[1],
             new int[][] {{0}},
@@ -190,7 +190,7 @@ class LlamaGraphIT {
 
   @Test
   void importsOnceAndAgainWhenDamaged() throws IOException {
-    TinyLlama llama = new TinyLlama(12, true);
+    TinyDecoder llama = new TinyDecoder(12, true);
     List<ImportListener.Step> steps = new ArrayList<>();
     ImportListener listener = (step, done, total) -> steps.add(step);
     load(llama, "again", listener).close();
@@ -208,7 +208,7 @@ class LlamaGraphIT {
 
   @Test
   void refusesWhatItDoesNotKnow() {
-    TinyLlama biased = new TinyLlama(13, true);
+    TinyDecoder biased = new TinyDecoder(13, true);
     biased.writer().tensor("blk.0.attn_q.bias", new float[60], 60);
 
     assertThatThrownBy(() -> load(biased, "biased", ImportListener.NONE))
@@ -219,7 +219,7 @@ class LlamaGraphIT {
 
   @Test
   void givesItsMemoryBackWhenClosed() throws IOException {
-    TinyLlama llama = new TinyLlama(14, true);
+    TinyDecoder llama = new TinyDecoder(14, true);
     Path file = llama.write(temporary.resolve("memory.gguf"));
     // 20,000 blocks of this model are 400 MB of keys and values
     EngineSettings large =

@@ -20,9 +20,9 @@ import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TType;
 
 /**
- * The forward pass of a Llama model as a TensorFlow graph, in the order of the paper: embedding; in
+ * The forward pass of a decoder as a TensorFlow graph, in the order of the paper: embedding; in
  * each layer attention and feed-forward, each on the normalised stream and added to it; last
- * normalisation and head.
+ * normalisation and head. What else a layer has, its {@link DecoderLayer} says.
  *
  * <p>Three signatures share weights and KV memory: {@code decode} (rows that are one token of a
  * sequence each), {@code prefill} (several tokens of one sequence) and {@code mixed} (both); all
@@ -32,7 +32,7 @@ import org.tensorflow.types.family.TType;
  * block of one head is contiguous, so that gathering by (sequence, head, block) gives each head's
  * keys in order of position, with no transposition.
  */
-final class LlamaGraph {
+final class DecoderGraph {
   static final String DECODE = "decode";
   static final String PREFILL = "prefill";
   static final String MIXED = "mixed";
@@ -44,12 +44,12 @@ final class LlamaGraph {
   /** Added to the score of a position that a token must not see; its weight becomes exactly 0. */
   private static final float HIDDEN_SCORE = -1e30f;
 
-  private final LlamaConfig config;
+  private final DecoderConfig config;
   private final Arithmetic arithmetic;
   private final Ops tf;
   private final GraphVariables variables;
 
-  private LlamaGraph(Graph graph, LlamaConfig config, Arithmetic arithmetic) {
+  private DecoderGraph(Graph graph, DecoderConfig config, Arithmetic arithmetic) {
     this.config = config;
     this.arithmetic = arithmetic;
     this.tf = Ops.create(graph);
@@ -58,42 +58,42 @@ final class LlamaGraph {
   }
 
   /** Adds all of it to an empty graph. */
-  static BuiltGraph build(Graph graph, LlamaConfig config, Arithmetic arithmetic) {
-    LlamaGraph llama = new LlamaGraph(graph, config, arithmetic);
+  static BuiltGraph build(Graph graph, DecoderConfig config, Arithmetic arithmetic) {
+    DecoderGraph decoder = new DecoderGraph(graph, config, arithmetic);
     GraphVariables.Restore restore =
-        llama.variables.restore(
-            LlamaWeights.transposed(config).variables(),
-            config.tiedHead() ? Map.of(LlamaWeights.EMBEDDING, LlamaWeights.HEAD) : Map.of());
+        decoder.variables.restore(
+            DecoderWeights.transposed(config).variables(),
+            config.tiedHead() ? Map.of(DecoderWeights.EMBEDDING, DecoderWeights.HEAD) : Map.of());
     List<GraphSignature> signatures =
         List.of(
-            llama.forward(DECODE, true, false),
-            llama.forward(PREFILL, false, true),
-            llama.forward(MIXED, true, true),
-            llama.reset());
+            decoder.forward(DECODE, true, false),
+            decoder.forward(PREFILL, false, true),
+            decoder.forward(MIXED, true, true),
+            decoder.reset());
     return new BuiltGraph(signatures, restore);
   }
 
   private void declareVariables() {
-    for (LlamaWeights.Variable weight : LlamaWeights.transposed(config).variables()) {
+    for (DecoderWeights.Variable weight : DecoderWeights.transposed(config).variables()) {
       variables.declare(weight, typeOf(weight));
     }
     if (config.tiedHead()) {
       Shape shape = Shape.of(config.hidden(), config.vocabularySize());
-      variables.declare(LlamaWeights.HEAD, TFloat32.class, shape);
+      variables.declare(DecoderWeights.HEAD, TFloat32.class, shape);
     }
-    for (int layer = 0; layer < config.layers(); layer++) {
+    for (int layer = 0; layer < config.layers().size(); layer++) {
       Shape shape = Shape.of(Shape.UNKNOWN_SIZE, BLOCK, config.headSize());
-      variables.declare(LlamaWeights.name(layer, "keys"), TFloat32.class, shape);
-      variables.declare(LlamaWeights.name(layer, "values"), TFloat32.class, shape);
+      variables.declare(DecoderWeights.name(layer, "keys"), TFloat32.class, shape);
+      variables.declare(DecoderWeights.name(layer, "values"), TFloat32.class, shape);
     }
   }
 
   /** Logits are always of 32-bit floats; the embedding is only looked up, so it stays narrow. */
-  private Class<? extends TType> typeOf(LlamaWeights.Variable weight) {
+  private Class<? extends TType> typeOf(DecoderWeights.Variable weight) {
     boolean narrow =
         switch (weight.name()) {
-          case LlamaWeights.EMBEDDING -> true;
-          case LlamaWeights.HEAD -> false;
+          case DecoderWeights.EMBEDDING -> true;
+          case DecoderWeights.HEAD -> false;
           default -> isBfloat16() && !weight.isVector();
         };
     return narrow ? TBfloat16.class : TFloat32.class;
@@ -109,12 +109,12 @@ final class LlamaGraph {
     Operand<TInt32> shape =
         tf.stack(List.of(rows, tf.constant(BLOCK), tf.constant(config.headSize())));
     Op last = blocks;
-    for (int layer = 0; layer < config.layers(); layer++) {
+    for (int layer = 0; layer < config.layers().size(); layer++) {
       for (String what : List.of("keys", "values")) {
         Ops after = tf.withControlDependencies(last);
         last =
             after.assignVariableOp(
-                variables.handle(LlamaWeights.name(layer, what)),
+                variables.handle(DecoderWeights.name(layer, what)),
                 after.fill(shape, tf.constant(0f)));
       }
     }
@@ -142,26 +142,47 @@ final class LlamaGraph {
       inputs.put("chunk_table", chunkTable);
     }
 
-    LlamaAttention attention =
-        new LlamaAttention(tf, config, positions, slots, decodeTables, chunkTable, HIDDEN_SCORE);
+    DecoderAttention attention =
+        new DecoderAttention(tf, config, positions, slots, decodeTables, chunkTable, HIDDEN_SCORE);
     Operand<TFloat32> stream =
         tf.dtypes.cast(
-            tf.resourceGather(variables.handle(LlamaWeights.EMBEDDING), tokens, TBfloat16.class),
+            tf.resourceGather(variables.handle(DecoderWeights.EMBEDDING), tokens, TBfloat16.class),
             TFloat32.class);
-    for (int layer = 0; layer < config.layers(); layer++) {
-      Operand<TFloat32> qkv = product(normalised(stream, layer, "attention_norm"), layer, "qkv");
-      Operand<TFloat32> mixed =
-          attention.of(
-              qkv,
-              variables.handle(LlamaWeights.name(layer, "keys")),
-              variables.handle(LlamaWeights.name(layer, "values")));
-      stream = tf.math.add(stream, product(mixed, layer, "attention_out"));
-      stream = tf.math.add(stream, feedForward(stream, layer));
+    if (config.embeddingScale() != 1) {
+      stream = tf.math.mul(stream, tf.constant(config.embeddingScale()));
+    }
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      stream = layer(stream, layer, attention);
     }
     Operand<TFloat32> wanted = tf.gather(stream, rows, tf.constant(0));
-    Operand<TFloat32> last = normalised(wanted, LlamaWeights.OUTPUT_NORM);
-    Operand<TFloat32> logits = tf.linalg.matMul(last, read(LlamaWeights.HEAD));
+    Operand<TFloat32> last = normalised(wanted, DecoderWeights.OUTPUT_NORM);
+    Operand<TFloat32> logits = tf.linalg.matMul(last, read(DecoderWeights.HEAD));
     return new GraphSignature(key, inputs, "logits", logits);
+  }
+
+  private Operand<TFloat32> layer(Operand<TFloat32> stream, int layer, DecoderAttention attention) {
+    DecoderLayer made = config.layers().get(layer);
+    Operand<TFloat32> qkv = product(normalised(stream, layer, "attention_norm"), layer, "qkv");
+    if (made.qkvBias()) {
+      qkv = tf.math.add(qkv, read(DecoderWeights.name(layer, "qkv_bias")));
+    }
+    Operand<TFloat32> mixed =
+        attention.of(
+            made,
+            qkv,
+            made.headNorms() ? read(DecoderWeights.name(layer, "head_norms")) : null,
+            variables.handle(DecoderWeights.name(layer, "keys")),
+            variables.handle(DecoderWeights.name(layer, "values")));
+    Operand<TFloat32> attended = product(mixed, layer, "attention_out");
+    if (made.postNorms()) {
+      attended = normalised(attended, layer, "attention_post_norm");
+    }
+    Operand<TFloat32> between = tf.math.add(stream, attended);
+    Operand<TFloat32> fed = feedForward(between, layer, made.gate());
+    if (made.postNorms()) {
+      fed = normalised(fed, layer, "feed_forward_post_norm");
+    }
+    return tf.math.add(between, fed);
   }
 
   private Placeholder<TInt32> input(int rank) {
@@ -170,17 +191,28 @@ final class LlamaGraph {
     return tf.placeholder(TInt32.class, Placeholder.shape(Shape.of(sizes)));
   }
 
-  private Operand<TFloat32> feedForward(Operand<TFloat32> stream, int layer) {
+  private Operand<TFloat32> feedForward(Operand<TFloat32> stream, int layer, Gate gate) {
     Operand<TFloat32> gateUp =
         product(normalised(stream, layer, "feed_forward_norm"), layer, "gate_up");
     List<Output<TFloat32>> halves = tf.split(tf.constant(1), gateUp, 2L).output();
-    Operand<TFloat32> gate = halves.get(0);
-    Operand<TFloat32> silu = tf.math.mul(gate, tf.math.sigmoid(gate));
-    return product(tf.math.mul(silu, halves.get(1)), layer, "down");
+    Operand<TFloat32> opening =
+        switch (gate) {
+          case SILU -> tf.math.mul(halves.get(0), tf.math.sigmoid(halves.get(0)));
+          case GELU -> gelu(halves.get(0));
+        };
+    return product(tf.math.mul(opening, halves.get(1)), layer, "down");
+  }
+
+  private Operand<TFloat32> gelu(Operand<TFloat32> x) {
+    Operand<TFloat32> cube = tf.math.mul(tf.math.mul(x, x), x);
+    Operand<TFloat32> sum = tf.math.add(x, tf.math.mul(tf.constant(0.044715f), cube));
+    Operand<TFloat32> tanh =
+        tf.math.tanh(tf.math.mul(tf.constant((float) Math.sqrt(2 / Math.PI)), sum));
+    return tf.math.mul(tf.math.mul(tf.constant(0.5f), x), tf.math.add(tf.constant(1f), tanh));
   }
 
   private Operand<TFloat32> normalised(Operand<TFloat32> x, int layer, String weight) {
-    return normalised(x, LlamaWeights.name(layer, weight));
+    return normalised(x, DecoderWeights.name(layer, weight));
   }
 
   /** Divided by its root mean square, times the weight. */
@@ -193,7 +225,7 @@ final class LlamaGraph {
   }
 
   private Operand<TFloat32> product(Operand<TFloat32> x, int layer, String weight) {
-    VarHandleOp variable = variables.handle(LlamaWeights.name(layer, weight));
+    VarHandleOp variable = variables.handle(DecoderWeights.name(layer, weight));
     if (!isBfloat16()) {
       return tf.linalg.matMul(x, tf.readVariableOp(variable, TFloat32.class));
     }

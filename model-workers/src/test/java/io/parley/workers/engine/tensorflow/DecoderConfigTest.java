@@ -16,7 +16,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class LlamaConfigTest {
+class DecoderConfigTest {
   private static final int ROUNDS = 2_000;
 
   @TempDir Path folder;
@@ -29,7 +29,7 @@ class LlamaConfigTest {
     numbers.putInt(valueOf(bytes, "llama.block_count"), 1 << 24);
     Files.write(path, bytes);
     try (GgufFile file = GgufFile.open(path)) {
-      assertThatThrownBy(() -> LlamaConfig.read(file))
+      assertThatThrownBy(() -> DecoderConfig.read(file))
           .isInstanceOf(UnsupportedModelException.class)
           .hasMessageContaining("llama.block_count");
     }
@@ -51,7 +51,7 @@ class LlamaConfigTest {
       }
       Files.write(path, damaged);
       try (GgufFile file = GgufFile.open(path)) {
-        LlamaWeights.transposed(LlamaConfig.read(file)).check(file);
+        DecoderWeights.transposed(DecoderConfig.read(file)).check(file);
       } catch (GgufException | UnsupportedModelException e) {
         refused++;
       }
@@ -60,7 +60,7 @@ class LlamaConfigTest {
   }
 
   private static byte[] sound(Path path) throws IOException {
-    new TinyLlama(1, true).write(path);
+    new TinyDecoder(1, true).write(path);
     return Files.readAllBytes(path);
   }
 

@@ -8,8 +8,8 @@ import io.parley.workers.gguf.GgufFile;
  * Which model files this engine runs. It reads headers only, and needs neither DJL nor TensorFlow,
  * so that a model can be refused before anything is unpacked or imported.
  */
-public final class LlamaSupport {
-  private LlamaSupport() {}
+public final class DecoderSupport {
+  private DecoderSupport() {}
 
   /**
    * Checks a file.
@@ -22,9 +22,9 @@ public final class LlamaSupport {
   }
 
   /** The shape of a file's model, checked against all of its tensors. */
-  static LlamaConfig read(GgufFile file) {
-    LlamaConfig config = LlamaConfig.read(file);
-    LlamaWeights.transposed(config).check(file);
+  static DecoderConfig read(GgufFile file) {
+    DecoderConfig config = DecoderConfig.read(file);
+    DecoderWeights.transposed(config).check(file);
     return config;
   }
 }
