@@ -224,7 +224,7 @@ final class DecoderWeights {
   }
 
   private void matrix(String name, int group, int inputs, Part... parts) {
-    add(name, group, packed ? Form.PANELS : Form.TRANSPOSED, inputs, parts);
+    add(name, group, matrices, inputs, parts);
   }
 
   private void add(String name, int group, Form form, int inputs, Part... parts) {
@@ -232,7 +232,7 @@ final class DecoderWeights {
     for (Part part : parts) {
       columns += part.rows();
     }
-    variables.add(new Variable(name, group, matrices, inputs, columns, List.of(parts)));
+    variables.add(new Variable(name, group, form, inputs, columns, List.of(parts)));
   }
 
   List<Variable> variables() {

@@ -138,10 +138,11 @@ final class EncoderKernelGraph {
         op("ParleyLinear", x, variables.handle(weight))
             .addInputList(none)
             .addInputList(none)
+            .addInputList(none)
             .addInput(execution.asOutput())
             .setAttr("columns", columns)
             .setAttr("epsilon", 0f)
-            .setAttr("swiglu", 0));
+            .setAttr("gate", 0));
   }
 
   private Operand<TInt32> input(Map<String, Operand<?>> inputs, String name) {

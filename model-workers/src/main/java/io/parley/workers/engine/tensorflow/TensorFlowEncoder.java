@@ -25,7 +25,7 @@ import java.util.Optional;
  */
 public final class TensorFlowEncoder implements Encoder {
   /** Names the import; raised when the graph or the stored weights change. */
-  private static final String FORMAT = "-1-encoder-";
+  private static final String FORMAT = "-2-encoder-";
 
   private final EncoderSpec spec;
   private final LoadedGraph graph;
