@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The users' guide lists the codes that clients may match on. */
+/** The guides list the codes that clients and operators may match on. */
 class ErrorCodesTest {
   private static final Pattern MADE =
       Pattern.compile(
@@ -23,22 +23,43 @@ class ErrorCodesTest {
   /** It makes a branch begin, and reaches no client. */
   private static final Set<String> INTERNAL = Set.of("turn_not_last");
 
+  private static final Path SOURCES = Path.of("src/main/java/io/parley/node/http");
+
+  /** The routes of the second listener, which clients do not reach. */
+  private static final Path MANAGEMENT = SOURCES.resolve("ManagementRoutes.java");
+
   @Test
   void theGuideListsEachCodeAndNoOther() throws IOException {
     Set<String> made = new TreeSet<>();
-    try (Stream<Path> sources = Files.walk(Path.of("src/main/java/io/parley/node/http"))) {
-      sources.filter(Files::isRegularFile).forEach(file -> collect(made, MADE, read(file)));
+    try (Stream<Path> sources = Files.walk(SOURCES)) {
+      sources
+          .filter(file -> Files.isRegularFile(file) && !file.equals(MANAGEMENT))
+          .forEach(file -> collect(made, MADE, read(file)));
     }
     made.removeAll(INTERNAL);
+
+    assertThat(made).hasSizeGreaterThan(30);
+    assertThat(listed("users.md")).isEqualTo(made);
+  }
+
+  @Test
+  void theOperatorsGuideListsTheCodesOfTheManagementListenerAndNoOther() {
+    Set<String> made = new TreeSet<>();
+    collect(made, MADE, read(MANAGEMENT));
+
+    assertThat(made).hasSizeGreaterThan(5);
+    assertThat(listed("operators.md")).isEqualTo(made);
+  }
+
+  /** The codes in the second column of the rows that begin with a status. */
+  private static Set<String> listed(String guide) {
     Set<String> listed = new TreeSet<>();
-    read(Path.of("..", "docs", "users.md"))
+    read(Path.of("..", "docs", guide))
         .lines()
         .filter(line -> line.matches("\\| [0-9]{3}.*"))
         .map(line -> line.split("\\|")[2])
         .forEach(codes -> collect(listed, LISTED, codes));
-
-    assertThat(made).hasSizeGreaterThan(30);
-    assertThat(listed).isEqualTo(made);
+    return listed;
   }
 
   private static void collect(Set<String> found, Pattern pattern, String text) {
