@@ -15,6 +15,8 @@ import io.parley.node.models.NodeModels;
 import io.parley.node.models.NodeModels.Accepted;
 import io.parley.node.models.NodeModels.Refused;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -61,8 +63,7 @@ final class ManagementRoutes {
   private CompletionStage<NodeModels.Models> describe() {
     return models
         .map(owner -> ask(owner, NodeModels.Describe::new))
-        .orElseGet(
-            () -> CompletableFuture.completedFuture(new NodeModels.Models(java.util.List.of())));
+        .orElseGet(() -> CompletableFuture.completedFuture(new NodeModels.Models(List.of())));
   }
 
   private static HttpResponse list(NodeModels.Models all) {
@@ -86,7 +87,7 @@ final class ManagementRoutes {
             () ->
                 all.models().stream()
                     .filter(model -> model.id().map(id -> id.name().equals(name)).orElse(false))
-                    .min(java.util.Comparator.comparing(ManagementRoutes::rank)))
+                    .min(Comparator.comparing(ManagementRoutes::rank)))
         .orElseThrow(
             () -> ApiException.of(404, "model_not_loaded", "No such model is on this node."));
   }
