@@ -1,12 +1,13 @@
 package io.parley.node.http.openai;
 
+import static io.parley.node.http.openai.ResponsesStream.typed;
+import static io.parley.node.http.openai.ResponsesStream.withResponse;
+
 import akka.util.ByteString;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.node.http.ApiException;
-import io.parley.node.http.Errors;
 import io.parley.node.http.EventId;
 import io.parley.node.http.Ids;
-import io.parley.node.http.Json;
 import io.parley.node.http.Sse;
 import io.parley.node.http.TurnEvents;
 import io.parley.node.http.openai.ResponsesStream.Position;
@@ -200,26 +201,13 @@ public final class CallResponsesStream implements TurnEvents {
     }
     add(
         withResponse(
-            turn.status() == TurnStatus.FAILED
-                ? "response.failed"
-                : completed ? "response.completed" : "response.incomplete",
-            ResponsesJson.response(session, turn, failures)));
+            ResponsesStream.lastType(turn), ResponsesJson.response(session, turn, failures)));
   }
 
   private ObjectNode call(String status) {
     Calls.Call call = new Calls.Call(callName, arguments.toString(), callWhole);
     return ResponsesJson.callItem(
         Ids.callItem(session, turnNumber), Ids.call(session, turnNumber), call, status);
-  }
-
-  private static ObjectNode typed(String type) {
-    return Json.object().put("type", type);
-  }
-
-  private static ObjectNode withResponse(String type, ObjectNode response) {
-    ObjectNode node = typed(type);
-    node.set("response", response);
-    return node;
   }
 
   private ObjectNode withItem(String type, ObjectNode item) {
@@ -265,10 +253,6 @@ public final class CallResponsesStream implements TurnEvents {
 
   @Override
   public ByteString broken(ApiException error) {
-    ObjectNode node = typed("error").put("code", error.code()).put("message", error.getMessage());
-    node.put("param", error.param().orElse(null));
-    node.put("sequence_number", Math.max(seen + 1, sequence));
-    Errors.fill(node.putObject("error"), error);
-    return Sse.event(Optional.empty(), "error", node.toString());
+    return ResponsesStream.broken(error, Math.max(seen + 1, sequence));
   }
 }

@@ -181,7 +181,8 @@ public final class ResponsesStream implements TurnEvents {
     add(events, after + 4, withResponse(lastType(turn), response));
   }
 
-  private static String lastType(TurnView turn) {
+  /** The type of the event that ends the stream of a turn. */
+  static String lastType(TurnView turn) {
     if (turn.status() == TurnStatus.FAILED) {
       return "response.failed";
     }
@@ -191,11 +192,11 @@ public final class ResponsesStream implements TurnEvents {
         : "response.incomplete";
   }
 
-  private static ObjectNode typed(String type) {
+  static ObjectNode typed(String type) {
     return Json.object().put("type", type);
   }
 
-  private static ObjectNode withResponse(String type, ObjectNode response) {
+  static ObjectNode withResponse(String type, ObjectNode response) {
     ObjectNode node = typed(type);
     node.set("response", response);
     return node;
@@ -229,9 +230,14 @@ public final class ResponsesStream implements TurnEvents {
 
   @Override
   public ByteString broken(ApiException error) {
+    return broken(error, Math.max(startingAfter + 1, OPENING + next));
+  }
+
+  /** The event of a stream that cannot go on; it has no id, as it is no part of the turn. */
+  static ByteString broken(ApiException error, long sequence) {
     ObjectNode node = typed("error").put("code", error.code()).put("message", error.getMessage());
     node.put("param", error.param().orElse(null));
-    node.put("sequence_number", Math.max(startingAfter + 1, OPENING + next));
+    node.put("sequence_number", sequence);
     Errors.fill(node.putObject("error"), error);
     return Sse.event(Optional.empty(), "error", node.toString());
   }
