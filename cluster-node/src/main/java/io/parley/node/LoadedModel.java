@@ -145,7 +145,7 @@ final class LoadedModel implements LoadableModel {
                 stored.orElseThrow().file(),
                 manifest().weights(),
                 engineSettings,
-                batcherSettings.slots()));
+                Math.max(batcherSettings.slots(), batcherSettings.draftRows())));
   }
 
   @Override

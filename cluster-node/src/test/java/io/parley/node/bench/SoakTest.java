@@ -78,7 +78,7 @@ class SoakTest {
   }
 
   private Soak soak(Replica replica, int freeBlocks, Duration freeMax) {
-    BatcherStats stats = new BatcherStats(0, 0, freeBlocks, 0, BLOCKS, 0, 0, 0);
+    BatcherStats stats = new BatcherStats(0, 0, freeBlocks, 0, BLOCKS, 0, 0, 0, 0, 0);
     return new Soak(replica, () -> stats, alone, 4, 1, freeMax);
   }
 

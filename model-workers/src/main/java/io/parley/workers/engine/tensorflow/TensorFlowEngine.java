@@ -86,7 +86,8 @@ public final class TensorFlowEngine implements Engine {
             settings.maxBatchTokens(),
             kernels
                 .map(variant -> "parley-" + variant.label() + weights.suffix())
-                .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()));
+                .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()),
+            kernels.map(KernelPass::cheapRows).orElse(0));
     StepCost cost = StepCost.of(config, DecoderWeights.packed(config, weights));
     if (kernels.isPresent()) {
       LoadedGraph graph =
