@@ -193,7 +193,7 @@ public final class Node implements AutoCloseable {
         new NodeModels.Surroundings(
             plan.models(),
             plan.memoryBudget(),
-            TensorFlowEngine.keepsMemory(),
+            TensorFlowEngine.keepsMemory(plan.engine()),
             order -> new LoadedModel(order, plan.config()),
             ModelWorker::create,
             directory::serves);
