@@ -89,7 +89,9 @@ final class SoakBenchCommand implements Callable<Integer> {
       BatcherSettings batcher = BatcherSettings.from(config);
       int context = stored.manifest().contextLength();
       Config one =
-          config.withValue("parley.batcher.prefix-cache", ConfigValueFactory.fromAnyRef(false));
+          config
+              .withValue("parley.batcher.prefix-cache", ConfigValueFactory.fromAnyRef(false))
+              .withValue("parley.batcher.draft-rows", ConfigValueFactory.fromAnyRef(0));
       try (EngineReplica replica = open(stored, withBlocks(config, blocks), batcher);
           EngineReplica alone =
               open(
