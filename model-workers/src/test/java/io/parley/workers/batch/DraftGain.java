@@ -37,7 +37,7 @@ public final class DraftGain {
   private static final int GROUPS_LEAST = 4;
 
   private static final String STORY =
-      """
+"""
 When my grandfather came to the island in the spring of 1931, the lamp still burned oil. He had \
 to carry it up one hundred and forty-two steps, two cans at a time, and he did so every \
 afternoon for eleven years. He used to say that he knew each step by its sound. The seventh was \
