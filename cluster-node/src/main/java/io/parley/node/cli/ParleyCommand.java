@@ -12,6 +12,7 @@ import picocli.CommandLine.Command;
     description = "Serves language models as durable conversations.",
     subcommands = {
       UpCommand.class,
+      NodeCommand.class,
       ChatCommand.class,
       ModelCommand.class,
       KeysCommand.class,
