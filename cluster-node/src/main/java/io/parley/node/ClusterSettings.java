@@ -3,10 +3,13 @@ package io.parley.node;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,6 +23,7 @@ import java.util.regex.Pattern;
  * @param port where it listens; 0: any free one
  * @param join nodes of the cluster to join; none: the node forms a cluster
  * @param joinTimeout how long it may take to become a member
+ * @param tls by which nodes know each other; empty: everybody who reaches the port is trusted
  */
 public record ClusterSettings(
     String advertiseHost,
@@ -27,13 +31,15 @@ public record ClusterSettings(
     String bindHost,
     int port,
     List<HostPort> join,
-    Duration joinTimeout) {
+    Duration joinTimeout,
+    Optional<Tls> tls) {
   private static final int PORT_MAX = 65_535;
   private static final String ARTERY = "akka.remote.artery.";
 
   /** A node's address as people write it. */
   public record HostPort(String host, int port) {
-    private static final Pattern FORM = Pattern.compile("(\\[[0-9a-fA-F:.]+]|[^\\s:\\[\\]]+):(\\d{1,5})");
+    private static final Pattern FORM =
+        Pattern.compile("(\\[[0-9a-fA-F:.]+]|[^\\s:\\[\\]]+):(\\d{1,5})");
 
     /**
      * @throws IllegalArgumentException when it is not host:port
@@ -53,6 +59,65 @@ public record ClusterSettings(
     @Override
     public String toString() {
       return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+    }
+  }
+
+  /**
+   * Mutual TLS between nodes.
+   *
+   * @param keyStore file with this node's key and certificate
+   * @param trustStore file with the authorities whose certificates nodes have
+   */
+  public record Tls(
+      String keyStore,
+      String keyStorePassword,
+      String trustStore,
+      String trustStorePassword,
+      boolean hostnameVerification) {
+    private static final String ENGINE = ARTERY + "ssl.config-ssl-engine.";
+    private static final List<String> ALGORITHMS =
+        List.of(
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+
+    private static Optional<Tls> from(Config config) {
+      Tls tls =
+          new Tls(
+              config.getString("key-store"),
+              config.getString("key-store-password"),
+              config.getString("trust-store"),
+              config.getString("trust-store-password"),
+              config.getBoolean("hostname-verification"));
+      if (!config.getBoolean("enabled")) {
+        return Optional.empty();
+      }
+      for (String store : List.of("key-store", "trust-store")) {
+        if (!Files.isReadable(Path.of(config.getString(store)))) {
+          throw invalid("tls." + store, "a file that can be read");
+        }
+      }
+      return Optional.of(tls);
+    }
+
+    private Map<String, Object> toAkka() {
+      return Map.of(
+          ARTERY + "transport", "tls-tcp",
+          ENGINE + "key-store", keyStore,
+          ENGINE + "key-store-password", keyStorePassword,
+          ENGINE + "key-password", keyStorePassword,
+          ENGINE + "trust-store", trustStore,
+          ENGINE + "trust-store-password", trustStorePassword,
+          ENGINE + "protocol", "TLSv1.2",
+          ENGINE + "enabled-algorithms", ALGORITHMS,
+          ENGINE + "require-mutual-authentication", true,
+          ENGINE + "hostname-verification", hostnameVerification);
+    }
+
+    @Override
+    public String toString() {
+      return "Tls[keyStore=" + keyStore + ", trustStore=" + trustStore + "]";
     }
   }
 
@@ -91,7 +156,8 @@ public record ClusterSettings(
         config.getString("bind-host"),
         config.getInt("port"),
         join,
-        config.getDuration("join-timeout"));
+        config.getDuration("join-timeout"),
+        Tls.from(config.getConfig("tls")));
   }
 
   /** Whether the node forms a cluster of its own. */
@@ -114,6 +180,7 @@ public record ClusterSettings(
     if (port != 0) {
       values.put(ARTERY + "bind.port", port);
     }
+    tls.ifPresent(own -> values.putAll(own.toAkka()));
     return ConfigFactory.parseMap(values, "parley.cluster");
   }
 

@@ -54,15 +54,15 @@ record ClusterTerms(Map<String, String> values) {
     EQUAL.forEach(key -> values.put(key, plan.config().getString(key)));
     values.put(FRAME, Long.toString(plan.config().getBytes(FRAME)));
     boolean journals = plan.journalUse() != NodePlan.JournalUse.NONE;
-    EQUAL_JOURNAL.forEach(
-        key -> values.put(key, journals ? plan.config().getString(key) : ANY));
+    EQUAL_JOURNAL.forEach(key -> values.put(key, journals ? plan.config().getString(key) : ANY));
     return new ClusterTerms(values);
   }
 
   /** One line for each value: it is compared as one, so that no key is lost on the way. */
   Config toConfig() {
     StringBuilder text = new StringBuilder();
-    new TreeMap<>(values).forEach((name, value) -> text.append(name).append('=').append(value).append('\n'));
+    new TreeMap<>(values)
+        .forEach((name, value) -> text.append(name).append('=').append(value).append('\n'));
     return ConfigFactory.parseMap(Map.of(KEY, text.toString()));
   }
 

@@ -22,8 +22,7 @@ public final class JoinCheck extends JoinConfigCompatChecker {
 
   @Override
   public ConfigValidation check(Config toCheck, Config actualConfig) {
-    List<String> differences =
-        ClusterTerms.in(toCheck).differences(ClusterTerms.in(actualConfig));
+    List<String> differences = ClusterTerms.in(toCheck).differences(ClusterTerms.in(actualConfig));
     return differences.isEmpty() ? Valid.getInstance() : new Invalid(seq(differences));
   }
 

@@ -3,16 +3,27 @@ package io.parley.node;
 import akka.actor.Address;
 import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorSystem;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Props;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.cluster.ClusterEvent.ClusterDomainEvent;
+import akka.cluster.ClusterEvent.ClusterShuttingDown$;
+import akka.cluster.ClusterEvent.MemberEvent;
 import akka.cluster.Member;
 import akka.cluster.MemberStatus;
+import akka.cluster.UniqueAddress;
 import akka.cluster.typed.Cluster;
 import akka.cluster.typed.Join;
 import akka.cluster.typed.JoinSeedNodes;
+import akka.cluster.typed.Subscribe;
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValueFactory;
 import io.parley.sessions.SessionSharding;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * How a node becomes a member, and what it knows of the others. It forms a cluster only when nobody
@@ -27,17 +38,26 @@ final class Membership {
   private final ActorSystem<?> system;
   private final ClusterSettings settings;
   private final ClusterTerms terms;
+  private final Set<UniqueAddress> others = ConcurrentHashMap.newKeySet();
 
   Membership(ActorSystem<?> system, NodePlan plan) {
     this.system = system;
     this.cluster = Cluster.get(system);
     this.settings = plan.cluster();
     this.terms = ClusterTerms.of(plan);
+    system.systemActorOf(followWriters(), "parley-writers", Props.empty());
   }
 
   /** What the actor system of a node must be given. */
   static Config config(NodePlan plan) {
-    return plan.cluster().toAkka().withFallback(ClusterTerms.of(plan).toConfig());
+    String version = Membership.class.getPackage().getImplementationVersion();
+    return plan.cluster()
+        .toAkka()
+        // new shards go to the nodes of the newest release, so that an update moves them once
+        .withValue(
+            "akka.cluster.app-version",
+            ConfigValueFactory.fromAnyRef(version == null ? "0.0.0" : version))
+        .withFallback(ClusterTerms.of(plan).toConfig());
   }
 
   /**
@@ -85,15 +105,41 @@ final class Membership {
     return new ClusterSettings.HostPort(self.getHost().orElseThrow(), self.getPort().orElseThrow());
   }
 
-  /** Whether, as far as this node knows, no other node is left that may write to the journal. */
+  /**
+   * Whether, as far as this node knew to its end, no other node is left that may write to the
+   * journal.
+   */
   boolean isLastWriter() {
-    for (Member member : cluster.state().getMembers()) {
-      if (member.hasRole(SessionSharding.ROLE)
-          && !member.uniqueAddress().equals(cluster.selfMember().uniqueAddress())) {
-        return false;
-      }
-    }
-    return true;
+    return others.isEmpty();
+  }
+
+  /** Follows which other nodes may write; what it knows at the end of the cluster stays. */
+  private Behavior<ClusterDomainEvent> followWriters() {
+    return Behaviors.setup(
+        context -> {
+          cluster
+              .subscriptions()
+              .tell(Subscribe.create(context.getSelf(), ClusterDomainEvent.class));
+          return Behaviors.receive(ClusterDomainEvent.class)
+              .onMessage(
+                  MemberEvent.class,
+                  event -> {
+                    Member member = event.member();
+                    if (member.uniqueAddress().equals(cluster.selfMember().uniqueAddress())
+                        || !member.hasRole(SessionSharding.ROLE)) {
+                      return Behaviors.same();
+                    }
+                    if (member.status() == MemberStatus.removed()) {
+                      others.remove(member.uniqueAddress());
+                    } else {
+                      others.add(member.uniqueAddress());
+                    }
+                    return Behaviors.same();
+                  })
+              // what comes behind it is not true: a node without a cluster knows of nobody
+              .onMessage(ClusterShuttingDown$.class, end -> Behaviors.stopped())
+              .build();
+        });
   }
 
   private Address self() {

@@ -1,14 +1,15 @@
 package io.parley.node;
 
+import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Props;
 import akka.actor.typed.javadsl.Behaviors;
-import akka.actor.CoordinatedShutdown;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.NodePlan.JournalUse;
+import io.parley.node.cluster.NodeAgent;
 import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
@@ -122,6 +123,7 @@ public final class Node implements AutoCloseable {
     if (writes) {
       SessionSharding.resumeTurns(actors, plan.session(), running);
     }
+    NodeAgent.start(actors, owner);
     startManagement(actors, owner, data);
     if (has("api")) {
       startHttp(actors);
@@ -341,24 +343,34 @@ public final class Node implements AutoCloseable {
   }
 
   /**
-   * Blocks until the node has stopped, by {@link #close()} or by itself.
+   * How a node ended that nobody had stopped on its own machine.
    *
-   * @return why it stopped by itself, for people
+   * @param wanted whether an operator had it leave its cluster
+   * @param why for people
    */
-  public String awaitStop() throws InterruptedException {
-    if (system.isEmpty()) {
-      return "it was not started";
-    }
+  public record End(boolean wanted, String why) {}
+
+  /** Blocks until the node has stopped, by {@link #close()} or by itself. */
+  public End awaitStop() throws InterruptedException {
+    ActorSystem<Void> actors = system.orElseThrow();
     try {
-      system.get().getWhenTerminated().toCompletableFuture().get();
+      actors.getWhenTerminated().toCompletableFuture().get();
     } catch (ExecutionException e) {
       throw new IllegalStateException(e.getCause());
     }
     CoordinatedShutdown.Reason reason =
-        CoordinatedShutdown.get(system.get()).getShutdownReason().orElse(null);
-    return CoordinatedShutdown.clusterDowningReason().equals(reason)
-        ? "its cluster gave this node up, since they could not reach each other: start it again"
-        : "its actors ended by themselves (" + reason + "); the log says why";
+        CoordinatedShutdown.get(actors).getShutdownReason().orElse(null);
+    if (reason instanceof NodeAgent.Drained) {
+      return new End(true, "it was drained");
+    }
+    if (CoordinatedShutdown.clusterLeavingReason().equals(reason)) {
+      return new End(true, "it was told to leave its cluster");
+    }
+    return new End(
+        false,
+        CoordinatedShutdown.clusterDowningReason().equals(reason)
+            ? "its cluster gave this node up, since they could not reach each other: start it again"
+            : "its actors ended by themselves; the log says why");
   }
 
   /** Hands over, stops everything in order, the journal last. Safe to call again. */
@@ -370,8 +382,6 @@ public final class Node implements AutoCloseable {
     closed = true;
     published.ifPresent(ManagementAddress::withdraw);
     Duration stopPatience = StopTimes.from(plan.config()).patience();
-    // what is known now: at its end the system knows of nobody
-    boolean last = membership.map(Membership::isLastWriter).orElse(true);
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
         starting ->
@@ -381,6 +391,7 @@ public final class Node implements AutoCloseable {
                   startModels.closeEncoders();
                 },
                 Duration.ZERO));
+    boolean last = membership.map(Membership::isLastWriter).orElse(true);
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.embedsJournal() ? stopPatience : Duration.ZERO;
     journal.ifPresent(

@@ -1,5 +1,6 @@
 package io.parley.node;
 
+import io.parley.node.NodePlan.JournalUse;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
 import io.parley.persistence.JournalSchema;
@@ -7,7 +8,6 @@ import io.parley.persistence.JournalSettings;
 import io.parley.persistence.KeyspaceLease;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.persistence.embedded.EmbeddedCassandraListener;
-import io.parley.node.NodePlan.JournalUse;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
@@ -107,8 +107,7 @@ final class NodeJournal {
    * @throws JournalException one line
    */
   void share(UUID claim) {
-    lease =
-        Optional.of(KeyspaceLease.share(settings, endpoint, claim, SCHEMA_PATIENCE, onTaken));
+    lease = Optional.of(KeyspaceLease.share(settings, endpoint, claim, SCHEMA_PATIENCE, onTaken));
   }
 
   /** By which claim the cluster that this node has formed holds its keyspace. */

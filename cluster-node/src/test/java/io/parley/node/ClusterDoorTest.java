@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 class ClusterDoorTest {
   private static final ActorTestKit KIT =
       ActorTestKit.create(
-          ConfigFactory.parseString("akka.actor.provider = local").withFallback(ConfigFactory.load()));
+          ConfigFactory.parseString("akka.actor.provider = local")
+              .withFallback(ConfigFactory.load()));
   private static final UUID CLAIM = UUID.randomUUID();
 
   @AfterAll
@@ -36,8 +37,7 @@ class ClusterDoorTest {
   }
 
   private static ClusterDoor.Answer answerTo(ClusterTerms joining) {
-    ActorRef<ClusterDoor.Message> door =
-        KIT.spawn(ClusterDoor.create(terms(), Optional.of(CLAIM)));
+    ActorRef<ClusterDoor.Message> door = KIT.spawn(ClusterDoor.create(terms(), Optional.of(CLAIM)));
     TestProbe<ClusterDoor.Answer> node = KIT.createTestProbe();
     ClusterDoor.Knock knock = new ClusterDoor.Knock("a:1", joining.values(), node.ref());
     KIT.serializationTestKit().verifySerialization(knock, true);
@@ -98,8 +98,9 @@ class ClusterDoorTest {
     assertThat(check.check(cluster, cluster)).isEqualTo(Valid.getInstance());
     assertThat(check.check(other, cluster)).isInstanceOf(Invalid.class);
     assertThat(check.check(ConfigFactory.empty(), cluster)).isInstanceOf(Invalid.class);
-    assertThat(NodeConfig.load(Optional.empty(), Map.of()).getString(
-            "akka.cluster.configuration-compatibility-check.checkers.parley"))
+    assertThat(
+            NodeConfig.load(Optional.empty(), Map.of())
+                .getString("akka.cluster.configuration-compatibility-check.checkers.parley"))
         .isEqualTo(JoinCheck.class.getName());
   }
 }

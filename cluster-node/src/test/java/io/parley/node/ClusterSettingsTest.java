@@ -57,7 +57,9 @@ class ClusterSettingsTest {
     assertThat(settings.forms()).isFalse();
     assertThat(settings.join())
         .isEqualTo(List.of(new HostPort("a.example", 25520), new HostPort("fe80::1", 1)));
-    assertThat(settings.join()).map(HostPort::toString).containsExactly("a.example:25520", "[fe80::1]:1");
+    assertThat(settings.join())
+        .map(HostPort::toString)
+        .containsExactly("a.example:25520", "[fe80::1]:1");
   }
 
   @ParameterizedTest
@@ -93,8 +95,10 @@ class ClusterSettingsTest {
         NodeConfig.load(
             Optional.empty(),
             Map.of(
-                "parley.node.roles", "[" + role + "]",
-                "parley.cluster.join", join.isEmpty() ? "[]" : "[\"" + join + "\"]"));
+                "parley.node.roles",
+                "[" + role + "]",
+                "parley.cluster.join",
+                join.isEmpty() ? "[]" : "[\"" + join + "\"]"));
 
     assertThatThrownBy(() -> NodePlan.of(config))
         .isInstanceOf(StartupException.class)

@@ -36,10 +36,13 @@ final class NodeCommand implements Callable<Integer> {
       names = "--join",
       split = ",",
       paramLabel = "HOST:PORT",
-      description = "Nodes of the cluster to join, as they are advertised; one that answers is enough.")
+      description =
+          "Nodes of the cluster to join, as they are advertised; one that answers is enough.")
   private List<String> join = List.of();
 
-  @Option(names = "--form", description = "Form a cluster, whatever the configuration says of others.")
+  @Option(
+      names = "--form",
+      description = "Form a cluster, whatever the configuration says of others.")
   private boolean form;
 
   @Option(
@@ -53,7 +56,8 @@ final class NodeCommand implements Callable<Integer> {
   @Option(
       names = "--advertise",
       paramLabel = "HOST[:PORT]",
-      description = "Where other nodes reach this one (default: 127.0.0.1, and the port of --bind).")
+      description =
+          "Where other nodes reach this one (default: 127.0.0.1, and the port of --bind).")
   private String advertise;
 
   @Mixin private ServeOptions options;
@@ -83,8 +87,7 @@ final class NodeCommand implements Callable<Integer> {
     return own;
   }
 
-  private static void put(
-      Map<String, String> own, String address, String hostKey, String portKey) {
+  private static void put(Map<String, String> own, String address, String hostKey, String portKey) {
     if (!address.contains(":") || address.endsWith("]")) {
       own.put(hostKey, ServeOptions.quoted(address.replaceAll("^\\[|]$", "")));
       return;

@@ -35,11 +35,11 @@ final class NodeRun {
     }
     Thread stop = new Thread(() -> stop(node), "stop");
     Runtime.getRuntime().addShutdownHook(stop);
-    String why = node.awaitStop();
+    Node.End end = node.awaitStop();
     if (!stop.isAlive()) {
-      System.err.println("parley: stopped: " + why);
+      System.err.println("parley: stopped: " + end.why());
     }
-    return 1;
+    return end.wanted() ? 0 : 1;
   }
 
   private static final class StopWithJournal implements JournalListener {
@@ -115,8 +115,7 @@ final class NodeRun {
   }
 
   private static String managed(Node node) {
-    String journal =
-        node.embeddedJournal().map(address -> "\nCassandra: " + address).orElse("");
+    String journal = node.embeddedJournal().map(address -> "\nCassandra: " + address).orElse("");
     return node.managementAddress()
         .map(listener -> "\nManagement: http://" + authority(listener) + journal)
         .orElse(journal);

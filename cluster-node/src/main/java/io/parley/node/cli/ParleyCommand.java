@@ -13,6 +13,7 @@ import picocli.CommandLine.Command;
     subcommands = {
       UpCommand.class,
       NodeCommand.class,
+      ClusterCommand.class,
       ChatCommand.class,
       ModelCommand.class,
       KeysCommand.class,

@@ -2,7 +2,9 @@ package io.parley.node.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -79,6 +81,7 @@ class ClusterIT {
       third.awaitReady();
       ApiClient api = new ApiClient(first);
       refusesWhatDoesNotFit(cluster);
+      operatorsSeeTheWholeCluster(cluster, first, third);
 
       Streamed ofSession = stream(api, cluster.newSessionOn(second, api));
       ApiClient atSecond = new ApiClient(second, first);
@@ -109,8 +112,37 @@ class ClusterIT {
       another.check(api);
       report("the node of its worker, perhaps", ofWorker);
       report("the node of its worker, perhaps", another);
-      first.stop();
+      command(first, "drain", cluster.address(0));
+      first.awaitEnd();
+      assertThat(first.output()).contains("stopped: it was drained");
     }
+  }
+
+  private static void operatorsSeeTheWholeCluster(
+      TestCluster cluster, NodeProcess first, NodeProcess third) {
+    List<String> nodes = command(third, "status").lines().skip(1).toList();
+    assertThat(nodes).hasSize(3).allMatch(line -> line.contains(" up "));
+    assertThat(nodes.get(0)).contains(cluster.address(0), "api,session,worker");
+    assertThat(nodes.get(1)).contains(cluster.address(1), "api,session ");
+    assertThat(nodes.get(2)).contains(cluster.address(2) + " *", "session,worker");
+
+    JsonNode workers = ApiClient.parse(command(first, "workers", "--json")).path("data");
+    assertThat(workers).hasSize(2);
+    assertThat(workers)
+        .allSatisfy(
+            node -> {
+              assertThat(node.at("/models/0/model").asText()).startsWith(ApiClient.MODEL + "@");
+              assertThat(node.at("/models/0/slots").asInt()).isEqualTo(4);
+            });
+    assertThat(command(first, "models"))
+        .contains(ApiClient.MODEL, cluster.address(0) + "," + cluster.address(2));
+  }
+
+  private static String command(NodeProcess node, String name, String... more) {
+    List<String> arguments = new ArrayList<>(List.of("cluster", name));
+    arguments.addAll(List.of(more));
+    arguments.addAll(List.of("--data", node.data().toString()));
+    return Commands.parley(Duration.ofMinutes(1), arguments.toArray(String[]::new)).success();
   }
 
   /** A node with other settings, and a second cluster on the journal, end with one line. */

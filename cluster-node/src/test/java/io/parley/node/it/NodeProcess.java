@@ -76,11 +76,16 @@ final class NodeProcess implements AutoCloseable {
     awaitReady();
   }
 
-  /** Starts it (again) without waiting. */
-  void launch() {
+  /**
+   * Starts it (again) without waiting.
+   *
+   * @param more further options, for this time
+   */
+  void launch(String... more) {
     List<String> command = new ArrayList<>();
     command.add(root().resolve("parley").toString());
     command.addAll(arguments);
+    command.addAll(List.of(more));
     command.addAll(List.of("--port", Integer.toString(port), "--data", data.toString()));
     try {
       Files.createDirectories(data);
@@ -175,7 +180,7 @@ final class NodeProcess implements AutoCloseable {
   }
 
   boolean isAlive() {
-    return process.isAlive();
+    return process != null && process.isAlive();
   }
 
   long pid() {

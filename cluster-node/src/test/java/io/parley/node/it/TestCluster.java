@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 
 /**
  * Nodes as processes that share one Cassandra, which is external to them. The first one forms the
@@ -56,21 +55,31 @@ final class TestCluster implements AutoCloseable {
             new EmbeddedCassandraListener() {}));
   }
 
-  /** Begins to start another node; it joins all before it, or forms the cluster. */
+  /** Begins to start another node. */
   NodeProcess launch(String roles, String... options) {
-    List<String> all = new ArrayList<>(List.of(KillIT.on(cassandra.endpoint())));
-    int number = nodes.size();
-    all.addAll(List.of("--bind", address(number)));
-    if (number > 0) {
-      List<String> others = IntStream.range(0, number).mapToObj(this::address).toList();
-      all.addAll(List.of("--join", String.join(",", others)));
-    }
+    List<String> all = new ArrayList<>(List.of(journal()));
+    all.addAll(List.of("--bind", address(nodes.size())));
     all.addAll(List.of(options));
-    NodeProcess node =
-        NodeProcess.member(folder.resolve("node-" + number), roles, all.toArray(String[]::new));
-    node.launch();
+    Path data = folder.resolve("node-" + nodes.size());
+    NodeProcess node = NodeProcess.member(data, roles, all.toArray(String[]::new));
     nodes.add(node);
+    launch(node);
     return node;
+  }
+
+  /** Begins to start a node again; it joins all that live, or forms the cluster. */
+  void launch(NodeProcess node) {
+    List<String> others = new ArrayList<>();
+    for (NodeProcess other : nodes) {
+      if (other != node && other.isAlive()) {
+        others.add(address(nodes.indexOf(other)));
+      }
+    }
+    if (others.isEmpty()) {
+      node.launch();
+    } else {
+      node.launch("--join", String.join(",", others));
+    }
   }
 
   /** Where the node with this number is reached by others. */
