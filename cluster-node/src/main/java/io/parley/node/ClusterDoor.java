@@ -107,8 +107,8 @@ final class ClusterDoor {
         throw new StartupException(
             "no node of a cluster answers at "
                 + String.join(", ", seeds.stream().map(Address::hostPort).toList())
-                + ": check parley.cluster.join (--join), and that a node is up there; the first node of"
-                + " a cluster starts without");
+                + ": check parley.cluster.join (--join), and that a node is up there; the first"
+                + " node of a cluster starts without");
       }
       Waiting.pause(PAUSE);
     }

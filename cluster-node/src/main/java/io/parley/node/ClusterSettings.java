@@ -42,6 +42,8 @@ public record ClusterSettings(
         Pattern.compile("(\\[[0-9a-fA-F:.]+]|[^\\s:\\[\\]]+):(\\d{1,5})");
 
     /**
+     * Reads one.
+     *
      * @throws IllegalArgumentException when it is not host:port
      */
     public static HostPort parse(String text) {

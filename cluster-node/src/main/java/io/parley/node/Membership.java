@@ -91,7 +91,8 @@ final class Membership {
             ? "the cluster refuses this node, since their settings differ; the logs of both say how"
             : "this node did not become a member of its cluster within "
                 + settings.joinTimeout().toSeconds()
-                + " s: the log says why (a node of it may be unreachable, and not be given up yet)");
+                + " s: the log says why (a node of it may be unreachable, and not be given up"
+                + " yet)");
   }
 
   /** Lets others ask this member before they join. */

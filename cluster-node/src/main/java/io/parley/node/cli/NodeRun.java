@@ -105,7 +105,8 @@ final class NodeRun {
 
         Or talk to it: parley chat --url %s/v1
         %s
-        Ctrl-C stops it.""",
+        Ctrl-C stops it.\
+        """,
         base,
         tookNanos / 1e9,
         base,

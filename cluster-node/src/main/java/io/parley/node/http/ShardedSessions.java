@@ -18,8 +18,8 @@ import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -38,7 +38,7 @@ public final class ShardedSessions implements SessionGateway {
   private final ActorSystem<?> system;
   private final ClusterSharding sharding;
   private final HttpSettings settings;
-  private final Set<CompletableFuture<Reply>> underWay = ConcurrentHashMap.newKeySet();
+  private final Map<Object, CompletableFuture<Reply>> underWay = new ConcurrentHashMap<>();
 
   public ShardedSessions(ActorSystem<?> system, HttpSettings settings) {
     this.system = system;
@@ -56,8 +56,11 @@ public final class ShardedSessions implements SessionGateway {
           return Behaviors.receiveMessage(
               removed -> {
                 if (removed.previousStatus() == MemberStatus.down()) {
-                  underWay.forEach(
-                      ask -> ask.completeExceptionally(new TimeoutException("a node was lost")));
+                  underWay
+                      .values()
+                      .forEach(
+                          ask ->
+                              ask.completeExceptionally(new TimeoutException("a node was lost")));
                 }
                 return Behaviors.same();
               });
@@ -78,9 +81,10 @@ public final class ShardedSessions implements SessionGateway {
       int number) {
     CompletableFuture<Reply> asked =
         entity.<Reply>ask(command::apply, settings.askTimeout()).toCompletableFuture().copy();
-    underWay.add(asked);
+    Object key = new Object();
+    underWay.put(key, asked);
     return asked
-        .whenComplete((reply, failure) -> underWay.remove(asked))
+        .whenComplete((reply, failure) -> underWay.remove(key))
         .handle(
             (reply, failure) -> {
               if (failure == null) {
