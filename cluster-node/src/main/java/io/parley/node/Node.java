@@ -1,15 +1,15 @@
 package io.parley.node;
 
+import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Props;
 import akka.actor.typed.javadsl.Behaviors;
-import akka.cluster.MemberStatus;
-import akka.cluster.typed.Cluster;
-import akka.cluster.typed.Join;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
+import io.parley.node.NodePlan.JournalUse;
+import io.parley.node.cluster.NodeAgent;
 import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
@@ -20,7 +20,6 @@ import io.parley.node.models.ModelFailure;
 import io.parley.node.models.NodeModels;
 import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
-import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
 import io.parley.persistence.RunningTurns;
 import io.parley.persistence.embedded.EmbeddedCassandra;
@@ -40,12 +39,14 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * A running node. Starts what its roles ask for, each part when what it needs is there: models
@@ -62,6 +63,7 @@ public final class Node implements AutoCloseable {
   private final StartModels startModels;
   private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
+  private Optional<Membership> membership = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
   private Optional<HttpServer> management = Optional.empty();
   private Optional<ManagementAddress> published = Optional.empty();
@@ -97,26 +99,30 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
+    boolean writes = plan.journalUse() == JournalUse.WRITE;
     // before anything has been started or written: here most bad starts end
     List<LoadedModel> obtained = has("worker") ? startModels.obtain() : List.of();
     // neither needs the other, and both take seconds
-    journal =
-        Optional.of(
-            Starting.inBackground(
-                "journal", () -> NodeJournal.start(plan, data, reporter, listener)));
     models = Optional.of(Starting.inBackground("models", () -> startModels.load(obtained)));
-    Starting.awaitBoth(journal.get(), models.get());
-    ActorSystem<Void> actors = startActors(journal.get().result().endpoint());
+    if (plan.journalUse() != JournalUse.NONE) {
+      journal =
+          Optional.of(
+              Starting.inBackground(
+                  "journal", () -> NodeJournal.start(plan, data, reporter, listener)));
+    }
+    Starting.awaitAll(Stream.concat(models.stream(), journal.stream()).toList());
+    ActorSystem<Void> actors = startActors();
     RunningTurns running = new CassandraRunningTurns(actors);
     SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors), running);
-    if (has("session")) {
+    if (writes) {
       Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
     }
     Optional<ActorRef<NodeModels.Command>> owner =
         has("worker") ? Optional.of(startWorkers(actors, models.get().result())) : Optional.empty();
-    if (has("session")) {
+    if (writes) {
       SessionSharding.resumeTurns(actors, plan.session(), running);
     }
+    NodeAgent.start(actors, owner);
     startManagement(actors, owner, data);
     if (has("api")) {
       startHttp(actors);
@@ -137,7 +143,12 @@ public final class Node implements AutoCloseable {
     HttpServer.requireSafe(managed);
     requireFree(
         "parley.management.host", managed.host(), managed.port(), "-D parley.management.port=PORT");
-    if (plan.journal().isEmbedded()) {
+    requireFree(
+        "parley.cluster.bind-host",
+        plan.cluster().listenHost(),
+        plan.cluster().port(),
+        "--bind HOST:PORT");
+    if (plan.embedsJournal()) {
       EmbeddedCassandra.check(plan.journal().embedded(), data.path().resolve("cassandra"));
     }
   }
@@ -167,22 +178,44 @@ public final class Node implements AutoCloseable {
         cause);
   }
 
-  private ActorSystem<Void> startActors(JournalEndpoint endpoint) {
+  private ActorSystem<Void> startActors() {
     StartupReporter.Step step = reporter.begin("cluster");
     Config akka =
         ConfigFactory.empty()
             .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(plan.node().roles()))
-            .withFallback(JournalConfig.akkaConfig(plan.journal(), endpoint))
+            .withFallback(Membership.config(plan))
+            .withFallback(journalConfig())
             .withFallback(StopTimes.from(plan.config()).phases())
             .withFallback(plan.config());
     ActorSystem<Void> actors =
-        ActorSystem.create(Behaviors.empty(), plan.node().clusterName(), akka.resolve());
+        ActorSystem.create(Behaviors.empty(), Membership.SYSTEM, akka.resolve());
     system = Optional.of(actors);
-    Cluster cluster = Cluster.get(actors);
-    cluster.manager().tell(Join.create(cluster.selfMember().address()));
-    await("the cluster", () -> cluster.selfMember().status() == MemberStatus.up());
-    step.done("roles " + String.join(", ", plan.node().roles().stream().sorted().toList()));
+    Membership entered = new Membership(actors, plan);
+    membership = Optional.of(entered);
+    Optional<UUID> claim = entered.enter();
+    if (plan.journalUse() == JournalUse.WRITE) {
+      NodeJournal own = journal.orElseThrow().result();
+      claim.ifPresent(own::share);
+      claim = claim.or(own::claim);
+    }
+    entered.openDoor(claim);
+    step.done(
+        (plan.cluster().forms() ? "formed" : "joined")
+            + " at "
+            + entered.address()
+            + ", roles "
+            + String.join(", ", plan.node().roles().stream().sorted().toList()));
     return actors;
+  }
+
+  private Config journalConfig() {
+    return switch (plan.journalUse()) {
+      case NONE -> ConfigFactory.empty();
+      case READ ->
+          JournalConfig.readerConfig(plan.journal(), journal.orElseThrow().result().endpoint());
+      case WRITE ->
+          JournalConfig.akkaConfig(plan.journal(), journal.orElseThrow().result().endpoint());
+    };
   }
 
   private ActorRef<NodeModels.Command> startWorkers(
@@ -275,18 +308,21 @@ public final class Node implements AutoCloseable {
   }
 
   private static void await(String what, BooleanSupplier condition) {
-    long deadline = System.nanoTime() + START_PATIENCE.toNanos();
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() - deadline > 0) {
-        throw new StartupException(what + " did not come up in time; the log says why");
-      }
-      try {
-        Thread.sleep(20);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new StartupException("interrupted", e);
-      }
+    if (!Waiting.until(System.nanoTime() + START_PATIENCE.toNanos(), condition)) {
+      throw new StartupException(what + " did not come up in time; the log says why");
     }
+  }
+
+  /** Where other nodes reach this one. */
+  public String clusterAddress() {
+    return membership.map(own -> own.address().toString()).orElse("");
+  }
+
+  /** Where Cassandra answers, when it is this node's own. */
+  public Optional<String> embeddedJournal() {
+    return plan.embedsJournal()
+        ? journal.map(own -> own.result().endpoint().contactPoints().get(0))
+        : Optional.empty();
   }
 
   /** Where the HTTP edge listens; empty without the role {@code api}. */
@@ -304,16 +340,35 @@ public final class Node implements AutoCloseable {
     return system.map(actors -> WorkerDirectory.get(actors).models()).orElseGet(List::of);
   }
 
+  /**
+   * How a node ended that nobody had stopped on its own machine.
+   *
+   * @param wanted whether an operator had it leave its cluster
+   * @param why for people
+   */
+  public record End(boolean wanted, String why) {}
+
   /** Blocks until the node has stopped, by {@link #close()} or by itself. */
-  public void awaitStop() throws InterruptedException {
-    if (system.isEmpty()) {
-      return;
-    }
+  public End awaitStop() throws InterruptedException {
+    ActorSystem<Void> actors = system.orElseThrow();
     try {
-      system.get().getWhenTerminated().toCompletableFuture().get();
+      actors.getWhenTerminated().toCompletableFuture().get();
     } catch (ExecutionException e) {
       throw new IllegalStateException(e.getCause());
     }
+    CoordinatedShutdown.Reason reason =
+        CoordinatedShutdown.get(actors).getShutdownReason().orElse(null);
+    if (reason instanceof NodeAgent.Drained) {
+      return new End(true, "it was drained");
+    }
+    if (CoordinatedShutdown.clusterLeavingReason().equals(reason)) {
+      return new End(true, "it was told to leave its cluster");
+    }
+    return new End(
+        false,
+        CoordinatedShutdown.clusterDowningReason().equals(reason)
+            ? "its cluster gave this node up, since they could not reach each other: start it again"
+            : "its actors ended by themselves; the log says why");
   }
 
   /** Hands over, stops everything in order, the journal last. Safe to call again. */
@@ -328,10 +383,11 @@ public final class Node implements AutoCloseable {
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
         starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
+    boolean last = membership.map(Membership::isLastWriter).orElse(true);
     // a child process is waited for; a driver that tries to connect ends with this one
-    Duration journalPatience = plan.journal().isEmbedded() ? stopPatience : Duration.ZERO;
+    Duration journalPatience = plan.embedsJournal() ? stopPatience : Duration.ZERO;
     journal.ifPresent(
-        starting -> starting.close(own -> own.close(problem.isEmpty()), journalPatience));
+        starting -> starting.close(own -> own.close(problem.isEmpty() && last), journalPatience));
     problem
         .filter(why -> !(why instanceof InterruptedException))
         .ifPresent(

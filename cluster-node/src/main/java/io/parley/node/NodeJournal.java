@@ -1,5 +1,6 @@
 package io.parley.node;
 
+import io.parley.node.NodePlan.JournalUse;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
 import io.parley.persistence.JournalSchema;
@@ -9,6 +10,8 @@ import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.persistence.embedded.EmbeddedCassandraListener;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Consumer;
 
 /**
  * The node's journal, ready for the actor system: the embedded Cassandra, or the external cluster
@@ -19,12 +22,20 @@ final class NodeJournal {
   private static final long USUAL_START_SECONDS = 20;
 
   private final JournalEndpoint endpoint;
+  private final JournalSettings settings;
+  private final Consumer<String> onTaken;
   private final Optional<EmbeddedCassandra> child;
-  private final Optional<KeyspaceLease> lease;
+  private Optional<KeyspaceLease> lease; // of the thread that starts the node, then that stops it
 
   private NodeJournal(
-      JournalEndpoint endpoint, Optional<EmbeddedCassandra> child, Optional<KeyspaceLease> lease) {
+      JournalSettings settings,
+      JournalEndpoint endpoint,
+      Consumer<String> onTaken,
+      Optional<EmbeddedCassandra> child,
+      Optional<KeyspaceLease> lease) {
+    this.settings = settings;
     this.endpoint = endpoint;
+    this.onTaken = onTaken;
     this.child = child;
     this.lease = lease;
   }
@@ -67,7 +78,8 @@ final class NodeJournal {
     step.done("process " + child.pid());
     try {
       ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
-      return new NodeJournal(child.endpoint(), Optional.of(child), Optional.empty());
+      return new NodeJournal(
+          settings, child.endpoint(), listener::taken, Optional.of(child), Optional.empty());
     } catch (RuntimeException e) {
       child.close();
       throw e;
@@ -79,13 +91,28 @@ final class NodeJournal {
     JournalSettings settings = plan.journal();
     JournalEndpoint endpoint = settings.external().orElseThrow();
     ensureSchema(settings, endpoint, reporter, settings.startTimeout());
-    if (!plan.node().roles().contains("session")) {
-      return new NodeJournal(endpoint, Optional.empty(), Optional.empty());
+    Optional<KeyspaceLease> lease = Optional.empty();
+    if (plan.cluster().forms() && plan.journalUse() == JournalUse.WRITE) {
+      KeyspaceLease.Holder holder = new KeyspaceLease.Holder(plan.node().clusterName(), data.id());
+      lease =
+          Optional.of(
+              KeyspaceLease.take(settings, endpoint, holder, SCHEMA_PATIENCE, listener::taken));
     }
-    KeyspaceLease.Holder holder = new KeyspaceLease.Holder(plan.node().clusterName(), data.id());
-    KeyspaceLease lease =
-        KeyspaceLease.take(settings, endpoint, holder, SCHEMA_PATIENCE, listener::taken);
-    return new NodeJournal(endpoint, Optional.empty(), Optional.of(lease));
+    return new NodeJournal(settings, endpoint, listener::taken, Optional.empty(), lease);
+  }
+
+  /**
+   * Takes part in the claim of the cluster that was joined, before anything is written.
+   *
+   * @throws JournalException one line
+   */
+  void share(UUID claim) {
+    lease = Optional.of(KeyspaceLease.share(settings, endpoint, claim, SCHEMA_PATIENCE, onTaken));
+  }
+
+  /** By which claim the cluster that this node has formed holds its keyspace. */
+  Optional<UUID> claim() {
+    return lease.map(KeyspaceLease::incarnation);
   }
 
   private static void ensureSchema(

@@ -22,6 +22,7 @@ import java.util.Optional;
 public record NodePlan(
     Config config,
     NodeSettings node,
+    ClusterSettings cluster,
     HttpSettings http,
     ManagementSettings management,
     ModelsSettings models,
@@ -45,6 +46,7 @@ public record NodePlan(
           new NodePlan(
               config,
               NodeSettings.from(config),
+              ClusterSettings.from(config),
               HttpSettings.of(config),
               ManagementSettings.from(config),
               ModelsSettings.from(config),
@@ -57,16 +59,52 @@ public record NodePlan(
               EngineSettings.from(config),
               EmbeddingSettings.from(config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
+      plan.requireJournalOfTheCluster();
       return plan;
     } catch (IllegalArgumentException e) {
       throw new StartupException(e.getMessage(), e);
     }
   }
 
+  /** What a node needs the journal for. */
+  enum JournalUse {
+    /** A worker knows nothing of it. */
+    NONE,
+    /** The edge shows what is stored, and does not write. */
+    READ,
+    /** Sessions live here. */
+    WRITE
+  }
+
+  JournalUse journalUse() {
+    if (node.roles().contains("session")) {
+      return JournalUse.WRITE;
+    }
+    return node.roles().contains("api") ? JournalUse.READ : JournalUse.NONE;
+  }
+
+  /** Whether this node starts a Cassandra of its own. */
+  boolean embedsJournal() {
+    return journal.isEmbedded() && journalUse() != JournalUse.NONE;
+  }
+
+  private void requireJournalOfTheCluster() {
+    if (cluster.forms()) {
+      if (journalUse() != JournalUse.WRITE) {
+        throw new IllegalArgumentException(
+            "parley.node.roles lacks session: such a node joins a cluster (--join), and cannot"
+                + " form one");
+      }
+    } else if (embedsJournal()) {
+      throw new IllegalArgumentException(
+          "parley.journal.contact-points is empty: a node that joins a cluster shares its journal,"
+              + " unless its only role is worker");
+    }
+  }
+
   /** What models may take on this machine. */
   MemoryBudget memoryBudget() {
     return MemoryBudget.of(
-        models,
-        journal.isEmbedded() ? Optional.of(journal.embedded().heapBytes()) : Optional.empty());
+        models, embedsJournal() ? Optional.of(journal.embedded().heapBytes()) : Optional.empty());
   }
 }

@@ -1,6 +1,7 @@
 package io.parley.node;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -33,10 +34,10 @@ record Starting<T>(Thread thread, CompletableFuture<T> future) {
     return new Starting<>(thread, future);
   }
 
-  /** Returns when both have started, or throws what one of them failed with, as soon as it does. */
-  static void awaitBoth(Starting<?> one, Starting<?> other) {
+  /** Returns when all have started, or throws what one of them failed with, as soon as it does. */
+  static void awaitAll(List<? extends Starting<?>> all) {
     CompletableFuture<Object> failed = new CompletableFuture<>();
-    for (Starting<?> each : new Starting<?>[] {one, other}) {
+    for (Starting<?> each : all) {
       var unused =
           each.future.whenComplete(
               (result, failure) -> {
@@ -46,7 +47,9 @@ record Starting<T>(Thread thread, CompletableFuture<T> future) {
               });
     }
     try {
-      CompletableFuture.anyOf(CompletableFuture.allOf(one.future, other.future), failed).join();
+      CompletableFuture<?>[] futures =
+          all.stream().map(Starting::future).toArray(CompletableFuture<?>[]::new);
+      CompletableFuture.anyOf(CompletableFuture.allOf(futures), failed).join();
     } catch (CompletionException e) {
       if (e.getCause() instanceof RuntimeException reason) {
         throw reason;

@@ -29,6 +29,7 @@ class ReferenceConfTest {
   private static final List<Consumer<Config>> READERS =
       List.of(
           NodeSettings::from,
+          ClusterSettings::from,
           HttpSettings::of,
           ManagementSettings::from,
           ModelsSettings::from,

@@ -31,6 +31,16 @@ public final class JournalConfig {
     return ConfigFactory.parseMap(values, "parley.journal");
   }
 
+  /** The overlay for the actor system of a node that reads histories and writes nothing. */
+  public static Config readerConfig(JournalSettings settings, JournalEndpoint endpoint) {
+    // a journal that is not asked for is not started
+    return ConfigFactory.parseMap(
+            Map.of(
+                "akka.persistence.journal.auto-start-journals", List.of(),
+                "akka.persistence.snapshot-store.auto-start-snapshot-stores", List.of()))
+        .withFallback(akkaConfig(settings, endpoint));
+  }
+
   /** What the driver reads, for a session outside of the actor system. */
   static Config driverConfig(JournalSettings settings, JournalEndpoint endpoint) {
     Map<String, Object> values = new HashMap<>();

@@ -1,6 +1,7 @@
 package io.parley.persistence;
 
 import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.DefaultConsistencyLevel;
 import com.datastax.oss.driver.api.core.DriverException;
 import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
@@ -13,6 +14,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,10 +23,11 @@ import org.slf4j.LoggerFactory;
  * renewed with lightweight transactions. The journal has no fence of its own, so two clusters on
  * one keyspace would both write the same sessions.
  *
- * <p>The row names the cluster, its incarnation (new each time a cluster is formed) and the node
- * that formed it. That node, when it comes back, knows that its earlier cluster is gone and takes
- * the row over at once; everyone else waits until it has expired. See
- * docs/decisions/one-cluster-owns-a-keyspace.md.
+ * <p>The row names the cluster, its incarnation (new each time a cluster is formed) and, while no
+ * other may write, the node that formed it. That node, when it comes back, knows that its earlier
+ * cluster is gone and takes the row over at once; everyone else waits until it has expired. Every
+ * node of the cluster that may write holds the lease and renews the one row, so that each knows by
+ * itself until when it may. See docs/decisions/one-cluster-owns-a-keyspace.md.
  */
 public final class KeyspaceLease implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(KeyspaceLease.class);
@@ -43,7 +46,8 @@ public final class KeyspaceLease implements AutoCloseable {
   private final JournalSettings settings;
   private final JournalEndpoint endpoint;
   private final CqlSession session;
-  private final String value;
+  private final UUID incarnation;
+  private volatile LeaseRow row; // changed by the renewals' thread
   private final Consumer<String> onLost;
   private final ScheduledExecutorService renewals =
       Executors.newSingleThreadScheduledExecutor(
@@ -59,19 +63,24 @@ public final class KeyspaceLease implements AutoCloseable {
       JournalSettings settings,
       JournalEndpoint endpoint,
       CqlSession session,
-      String value,
+      LeaseRow row,
       LeaseClock clock,
       Consumer<String> onLost) {
     this.settings = settings;
     this.endpoint = endpoint;
     this.session = session;
-    this.value = value;
+    this.incarnation = UUID.fromString(row.incarnation());
+    this.row = row;
     this.clock = clock;
     this.onLost = onLost;
   }
 
+  /** A row that was written. */
+  private record Written(LeaseRow row, long beganNanos) {}
+
   /**
-   * Takes the keyspace, whose tables must exist, and keeps it until {@link #close()}.
+   * Takes the keyspace, whose tables must exist, for a cluster that is being formed, and keeps it
+   * until {@link #close()}.
    *
    * @param patience how long to try to reach the cluster
    * @param onLost called once, when it could not be renewed for its whole time or another cluster
@@ -84,19 +93,47 @@ public final class KeyspaceLease implements AutoCloseable {
       Holder holder,
       Duration patience,
       Consumer<String> onLost) {
-    String value =
-        String.join(
-            " ",
+    LeaseRow row =
+        new LeaseRow(
             holder.cluster(),
             UUID.randomUUID().toString(),
             holder.founder().toString(),
             hostName());
+    return hold(settings, endpoint, patience, onLost, session -> claim(session, settings, row));
+  }
+
+  /**
+   * Takes part in the lease of the cluster that this node has joined. From then on the return of
+   * its founder no longer proves that the cluster is gone.
+   *
+   * @param incarnation of that cluster, as its members say
+   * @param patience as for {@link #take}
+   * @param onLost as for {@link #take}
+   * @throws JournalException if that cluster does not hold the keyspace
+   */
+  public static KeyspaceLease share(
+      JournalSettings settings,
+      JournalEndpoint endpoint,
+      UUID incarnation,
+      Duration patience,
+      Consumer<String> onLost) {
+    return hold(
+        settings, endpoint, patience, onLost, session -> join(session, settings, incarnation));
+  }
+
+  private static KeyspaceLease hold(
+      JournalSettings settings,
+      JournalEndpoint endpoint,
+      Duration patience,
+      Consumer<String> onLost,
+      Function<CqlSession, Written> write) {
     CqlSession session =
         JournalConnection.open(settings, endpoint, System.nanoTime() + patience.toNanos());
     try {
-      LeaseClock clock =
-          new LeaseClock(settings.leaseTtl(), claim(session, settings, holder, value));
-      KeyspaceLease lease = new KeyspaceLease(settings, endpoint, session, value, clock, onLost);
+      Written written = write.apply(session);
+      LeaseClock clock = new LeaseClock(settings.leaseTtl(), written.beganNanos());
+      KeyspaceLease lease =
+          new KeyspaceLease(settings, endpoint, session, written.row(), clock, onLost);
       lease.renewAgainAndAgain();
       return lease;
     } catch (DriverException e) {
@@ -108,10 +145,8 @@ public final class KeyspaceLease implements AutoCloseable {
     }
   }
 
-  /** Returns when the successful try began, before any expiry that Cassandra counts. */
-  private static long claim(
-      CqlSession session, JournalSettings settings, Holder holder, String value) {
-    String table = JournalSchema.metaTable(settings);
+  /** Counts from when the successful try began, before any expiry that Cassandra counts. */
+  private static Written claim(CqlSession session, JournalSettings settings, LeaseRow own) {
     int seconds = (int) settings.leaseTtl().toSeconds();
     for (int attempt = 1; attempt <= TRIES_MAX; attempt++) {
       long beganNanos = System.nanoTime();
@@ -120,62 +155,94 @@ public final class KeyspaceLease implements AutoCloseable {
               .execute(
                   SimpleStatement.newInstance(
                       "INSERT INTO "
-                          + table
+                          + JournalSchema.metaTable(settings)
                           + " (name, value) VALUES (?, ?) IF NOT EXISTS USING TTL "
                           + seconds,
                       ROW,
-                      value))
+                      own.value()))
               .one();
       if (inserted == null || inserted.getBoolean("[applied]")) {
-        return beganNanos;
+        return new Written(own, beganNanos);
       }
-      String other = String.valueOf(inserted.getString("value"));
+      LeaseRow other = LeaseRow.parse(String.valueOf(inserted.getString("value")));
       // a write that was done although its answer was lost
-      if (!other.equals(value) && !founderOf(other).equals(holder.founder().toString())) {
+      if (!other.equals(own) && !other.founder().equals(own.founder())) {
         throw new JournalException(refusal(settings, other));
       }
       beganNanos = System.nanoTime();
-      if (session.execute(replace(settings, other, value)).wasApplied()) {
-        return beganNanos;
+      if (session.execute(replace(settings, other, own)).wasApplied()) {
+        return new Written(own, beganNanos);
       }
       // it has expired or changed in between
     }
-    throw new JournalException(
+    throw changing(settings);
+  }
+
+  private static Written join(CqlSession session, JournalSettings settings, UUID incarnation) {
+    for (int attempt = 1; attempt <= TRIES_MAX; attempt++) {
+      Row found =
+          session
+              .execute(
+                  SimpleStatement.newInstance(
+                          "SELECT value FROM "
+                              + JournalSchema.metaTable(settings)
+                              + " WHERE name = ?",
+                          ROW)
+                      // sees what a lightweight transaction has written
+                      .setConsistencyLevel(DefaultConsistencyLevel.SERIAL))
+              .one();
+      if (found == null) {
+        throw new JournalException(
+            "the keyspace "
+                + settings.schema().keyspace()
+                + " is not held by the cluster that was joined: all nodes of a cluster share one"
+                + " journal; check parley.journal.contact-points and keyspace");
+      }
+      LeaseRow present = LeaseRow.parse(String.valueOf(found.getString("value")));
+      if (!present.isOf(incarnation)) {
+        throw new JournalException(refusal(settings, present));
+      }
+      long beganNanos = System.nanoTime();
+      if (session.execute(replace(settings, present, present.shared())).wasApplied()) {
+        return new Written(present.shared(), beganNanos);
+      }
+    }
+    throw changing(settings);
+  }
+
+  private static JournalException changing(JournalSettings settings) {
+    return new JournalException(
         "the keyspace "
             + settings.schema().keyspace()
             + " changes hands all the time; start again");
   }
 
-  private static SimpleStatement replace(JournalSettings settings, String from, String to) {
+  private static SimpleStatement replace(JournalSettings settings, LeaseRow from, LeaseRow to) {
     return SimpleStatement.newInstance(
         "UPDATE "
             + JournalSchema.metaTable(settings)
             + " USING TTL "
             + settings.leaseTtl().toSeconds()
             + " SET value = ? WHERE name = ? IF value = ?",
-        to,
+        to.value(),
         ROW,
-        from);
+        from.value());
   }
 
-  private static String founderOf(String value) {
-    String[] words = value.split(" ", -1);
-    return words.length == 4 ? words[2] : "";
-  }
-
-  private static String refusal(JournalSettings settings, String other) {
-    String[] words = other.split(" ", -1);
-    String who =
-        words.length == 4
-            ? "the cluster '" + words[0] + "' of " + words[3] + " (incarnation " + words[1] + ")"
-            : other;
+  private static String refusal(JournalSettings settings, LeaseRow other) {
     return "the keyspace "
         + settings.schema().keyspace()
         + " is in use by "
-        + who
-        + ": stop it, or choose another parley.journal.keyspace; if it died, start again in "
+        + other.holder()
+        + ": stop it, join it, or choose another parley.journal.keyspace; if it died, start again"
+        + " in "
         + settings.leaseTtl().toSeconds()
         + " s";
+  }
+
+  /** What the nodes that join must know of the cluster. */
+  public UUID incarnation() {
+    return incarnation;
   }
 
   private void renewAgainAndAgain() {
@@ -197,7 +264,7 @@ public final class KeyspaceLease implements AutoCloseable {
             ? settings.requestTimeout()
             : clock.period();
     // the same value again, so the driver may try another node
-    SimpleStatement renewal = replace(settings, value, value).setIdempotent(true);
+    SimpleStatement renewal = replace(settings, row, row).setIdempotent(true);
     var unused =
         session
             .executeAsync(renewal.setTimeout(timeout))
@@ -217,14 +284,25 @@ public final class KeyspaceLease implements AutoCloseable {
                     clock.renewed(beganNanos);
                     schedule(this::renew, clock.period());
                   } else {
-                    Row row = result.one();
-                    lost(
-                        row == null || !row.getColumnDefinitions().contains("value")
-                            ? "its lease has expired"
-                            : "it was taken over by " + row.getString("value"));
+                    refused(result.one());
                   }
                 },
                 renewals);
+  }
+
+  private void refused(Row result) {
+    if (result == null || !result.getColumnDefinitions().contains("value")) {
+      lost("its lease has expired");
+      return;
+    }
+    String value = String.valueOf(result.getString("value"));
+    LeaseRow present = LeaseRow.parse(value);
+    if (present.isOf(incarnation)) {
+      row = present; // another node of this cluster shares it since
+      renew();
+    } else {
+      lost("it was taken over by " + value);
+    }
   }
 
   private void watch() {
@@ -257,13 +335,19 @@ public final class KeyspaceLease implements AutoCloseable {
     }
   }
 
-  /** Ends the renewals while something may still write: it is free when the lease expires. */
+  /**
+   * Ends this node's renewals while it, or another node of the cluster, may still write: the
+   * keyspace is free when the lease expires.
+   */
   public void abandon() {
     renewals.shutdownNow();
     session.close();
   }
 
-  /** Gives the keyspace free; should that fail, it is free when the lease expires. */
+  /**
+   * Gives the keyspace free, when no node of the cluster may write any more; should that fail, it
+   * is free when the lease expires.
+   */
   @Override
   public void close() {
     renewals.shutdownNow();
@@ -274,7 +358,7 @@ public final class KeyspaceLease implements AutoCloseable {
                       + JournalSchema.metaTable(settings)
                       + " WHERE name = ? IF value = ?",
                   ROW,
-                  value)
+                  row.value())
               .setTimeout(CLOSE_TIMEOUT));
     } catch (DriverException e) {
       LOG.warn("The keyspace's lease stays until it expires: {}", e.getMessage());

@@ -86,6 +86,42 @@ class KeyspaceLeaseIT {
   }
 
   @Test
+  void aNodeThatJoinsRenewsForTheClusterAndItsFounderNoLongerTakesOver() {
+    KeyspaceLease founder = take(ONE, "4s");
+    try (KeyspaceLease joined = share(founder.incarnation(), "4s")) {
+      long ttl = Duration.ofSeconds(4).toNanos();
+      long begin = System.nanoTime();
+      await().atMost(PATIENCE).until(() -> System.nanoTime() - begin > 2 * ttl);
+      // both renew the one row
+      assertThat(losses).isEmpty();
+      founder.abandon();
+      long dead = System.nanoTime();
+      await().atMost(PATIENCE).until(() -> System.nanoTime() - dead > 2 * ttl);
+      assertThat(losses).isEmpty();
+      assertThatExceptionOfType(JournalException.class)
+          .as("the founder's own node, while another one of its cluster lives")
+          .isThrownBy(() -> take(ONE, "4s"))
+          .withMessageContaining(joined.incarnation().toString());
+    }
+    // the last one gave it free
+    take(OTHER, "60s").close();
+  }
+
+  @Test
+  void nobodySharesWhatItsClusterDoesNotHold() {
+    assertThatExceptionOfType(JournalException.class)
+        .isThrownBy(() -> share(UUID.randomUUID(), "60s"))
+        .withMessageContaining("is not held by the cluster that was joined");
+    try (KeyspaceLease lease = take(ONE, "60s")) {
+      assertThatExceptionOfType(JournalException.class)
+          .isThrownBy(() -> share(UUID.randomUUID(), "60s"))
+          .withMessageContaining("is in use by the cluster 'one' of ");
+      assertThat(lease).isNotNull();
+    }
+    assertThat(losses).isEmpty();
+  }
+
+  @Test
   void aDeadClustersKeyspaceIsFreeWhenItsLeaseHasExpired() {
     execute(
         "INSERT INTO parley.parley_schema (name, value) VALUES ('owner', 'dead "
@@ -136,6 +172,15 @@ class KeyspaceLeaseIT {
   private KeyspaceLease take(Holder holder, String ttl) {
     return KeyspaceLease.take(
         external(cassandra, ttl), cassandra.process().endpoint(), holder, PATIENCE, losses::add);
+  }
+
+  private KeyspaceLease share(UUID incarnation, String ttl) {
+    return KeyspaceLease.share(
+        external(cassandra, ttl),
+        cassandra.process().endpoint(),
+        incarnation,
+        PATIENCE,
+        losses::add);
   }
 
   private static JournalSettings external(RunningCassandra cassandra, String ttl) {

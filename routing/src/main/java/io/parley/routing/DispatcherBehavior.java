@@ -78,6 +78,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   private final Surroundings surroundings;
   private final RoutingSettings settings;
   private final Materializer materializer;
+  private final WorkerSentinels sentinels;
   private final Map<ModelId, Lane> lanes = new HashMap<>();
   private final Map<ActorRef<WorkerMessage>, WorkStream> streams = new HashMap<>();
   private final Map<Long, WorkStream> streamsById = new HashMap<>();
@@ -114,6 +115,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     this.surroundings = surroundings;
     this.settings = surroundings.settings();
     this.materializer = Materializer.createMaterializer(context);
+    this.sentinels = WorkerSentinels.get(context.getSystem());
     this.taken = bounded(settings.recentAttempts());
     this.seen = bounded(settings.modelsMax());
     this.withdrawn = bounded(settings.modelsMax());
@@ -227,6 +229,9 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     seen.put(model, true);
     withdrawn.remove(model);
     getContext().watchWith(open.worker(), new WorkerGone(open.worker()));
+    sentinels
+        .of(open.worker())
+        .ifPresent(one -> getContext().watchWith(one, new WorkerGone(open.worker())));
     open.replyTo().tell(new StreamOpened(id, ends.second(), settings.prefetch()));
     return this;
   }
@@ -288,6 +293,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     streamsById.remove(stream.id());
     stream.complete();
     getContext().unwatch(stream.worker());
+    sentinels.known(stream.worker()).ifPresent(getContext()::unwatch);
     stream.underWay().forEach(underWay::remove);
     // Not put back into the queue: the worker may have the work, only its confirmation was lost,
     // and

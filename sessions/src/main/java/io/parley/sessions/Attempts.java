@@ -3,6 +3,7 @@ package io.parley.sessions;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.TimerScheduler;
+import io.parley.routing.WorkerSentinels;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.SessionId;
@@ -38,6 +39,7 @@ final class Attempts {
   private final WorkSubmitter submitter;
   private final ActorContext<SessionInbox> context;
   private final TimerScheduler<SessionInbox> timers;
+  private final WorkerSentinels sentinels;
   private Optional<ActorRef<WorkerMessage>> worker = Optional.empty();
 
   Attempts(
@@ -51,6 +53,7 @@ final class Attempts {
     this.submitter = submitter;
     this.context = context;
     this.timers = timers;
+    this.sentinels = WorkerSentinels.get(context.getSystem());
   }
 
   AttemptId id(RunningTurn turn) {
@@ -112,9 +115,12 @@ final class Attempts {
     timers.cancel(Timer.SUBMIT);
     timePhase(turn);
     if (!worker.equals(Optional.of(from))) {
-      worker.ifPresent(context::unwatch);
+      watchNobody();
       worker = Optional.of(from);
       context.watchWith(from, new Internal.WorkerGone(id(turn)));
+      sentinels
+          .of(from)
+          .ifPresent(one -> context.watchWith(one, new Internal.WorkerGone(id(turn))));
     }
   }
 
@@ -150,6 +156,15 @@ final class Attempts {
 
   /** The watched worker died. Who reports for it yet is watched again, and found to be dead. */
   void workerGone() {
+    watchNobody();
+  }
+
+  private void watchNobody() {
+    worker.ifPresent(
+        w -> {
+          context.unwatch(w);
+          sentinels.known(w).ifPresent(context::unwatch);
+        });
     worker = Optional.empty();
   }
 
@@ -181,18 +196,13 @@ final class Attempts {
     for (Timer timer : Timer.values()) {
       timers.cancel(timer);
     }
-    worker.ifPresent(context::unwatch);
-    worker = Optional.empty();
+    watchNobody();
   }
 
   private void letGo(AttemptId id) {
     submitter.cancel(id);
-    worker.ifPresent(
-        w -> {
-          w.tell(new WorkerMessage.DropAttempt(id));
-          context.unwatch(w);
-        });
-    worker = Optional.empty();
+    worker.ifPresent(w -> w.tell(new WorkerMessage.DropAttempt(id)));
+    watchNobody();
   }
 
   private void startTurnTimer(AttemptId id) {

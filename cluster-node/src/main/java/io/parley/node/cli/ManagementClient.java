@@ -52,8 +52,23 @@ final class ManagementClient {
     return success(send("DELETE", path(name) + query, Optional.empty()));
   }
 
+  /** A list about the cluster. */
+  JsonNode cluster(String what) throws InterruptedException {
+    return success(send("GET", "/cluster" + what, Optional.empty()));
+  }
+
+  /** Does something to a node of the cluster. */
+  void cluster(String action, String node) throws InterruptedException {
+    JsonNode unused =
+        success(send("POST", "/cluster/" + encoded(node) + "/" + action, Optional.empty()));
+  }
+
   private static String path(String name) {
-    return "/models/" + URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+    return "/models/" + encoded(name);
+  }
+
+  private static String encoded(String name) {
+    return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
   private HttpResponse<String> send(String method, String path, Optional<String> body)

@@ -12,6 +12,8 @@ import picocli.CommandLine.Command;
     description = "Serves language models as durable conversations.",
     subcommands = {
       UpCommand.class,
+      NodeCommand.class,
+      ClusterCommand.class,
       ChatCommand.class,
       ModelCommand.class,
       KeysCommand.class,

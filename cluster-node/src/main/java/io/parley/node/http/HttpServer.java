@@ -75,6 +75,7 @@ public final class HttpServer {
     ApiKeys keys = requireSafe(management);
     Router router = new Router();
     new ManagementRoutes(system, models).addTo(router);
+    new ClusterRoutes(system).addTo(router);
     Place place = new Place("management", management.host(), management.port());
     return bind(system, settings, place, keys, router, new AtomicBoolean());
   }

@@ -2,8 +2,15 @@ package io.parley.node.http;
 
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Props;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.cluster.ClusterEvent.MemberRemoved;
+import akka.cluster.MemberStatus;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.cluster.sharding.typed.javadsl.EntityRef;
+import akka.cluster.typed.Cluster;
+import akka.cluster.typed.Subscribe;
 import akka.pattern.Patterns;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
@@ -11,26 +18,53 @@ import io.parley.sessions.SessionCommand;
 import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.SessionCommand.Reply;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sessions of the cluster, by sharding. */
+/**
+ * Sessions of the cluster, by sharding. When a node is given up, the asks that were under way are
+ * sent again at once: the one that they went to may be the one that died.
+ */
 public final class ShardedSessions implements SessionGateway {
   private static final Logger LOG = LoggerFactory.getLogger(ShardedSessions.class);
 
   private final ActorSystem<?> system;
   private final ClusterSharding sharding;
   private final HttpSettings settings;
+  private final Map<Object, CompletableFuture<Reply>> underWay = new ConcurrentHashMap<>();
 
   public ShardedSessions(ActorSystem<?> system, HttpSettings settings) {
     this.system = system;
     this.sharding = ClusterSharding.get(system);
     this.settings = settings;
+    system.systemActorOf(followLosses(), "parley-lost-asks", Props.empty());
+  }
+
+  private Behavior<MemberRemoved> followLosses() {
+    return Behaviors.setup(
+        context -> {
+          Cluster.get(system)
+              .subscriptions()
+              .tell(Subscribe.create(context.getSelf(), MemberRemoved.class));
+          return Behaviors.receiveMessage(
+              removed -> {
+                if (removed.previousStatus() == MemberStatus.down()) {
+                  underWay
+                      .values()
+                      .forEach(
+                          ask ->
+                              ask.completeExceptionally(new TimeoutException("a node was lost")));
+                }
+                return Behaviors.same();
+              });
+        });
   }
 
   @Override
@@ -45,8 +79,12 @@ public final class ShardedSessions implements SessionGateway {
       EntityRef<SessionInbox> entity,
       Function<ActorRef<Reply>, SessionCommand> command,
       int number) {
-    return entity
-        .<Reply>ask(command::apply, settings.askTimeout())
+    CompletableFuture<Reply> asked =
+        entity.<Reply>ask(command::apply, settings.askTimeout()).toCompletableFuture().copy();
+    Object key = new Object();
+    underWay.put(key, asked);
+    return asked
+        .whenComplete((reply, failure) -> underWay.remove(key))
         .handle(
             (reply, failure) -> {
               if (failure == null) {

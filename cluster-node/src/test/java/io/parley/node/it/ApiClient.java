@@ -15,9 +15,14 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/** A node's HTTP API as a program without any library for it would use it. */
+/**
+ * A node's HTTP API as a program without any library for it would use it. Of several nodes it talks
+ * to one until that does not answer, and then to the next.
+ */
 final class ApiClient {
   static final String MODEL = "smollm2-135m-instruct";
   static final String ENCODER = "all-minilm-l6-v2";
@@ -25,12 +30,18 @@ final class ApiClient {
   private static final ObjectMapper MAPPER = new ObjectMapper();
   private static final Duration TIMEOUT = Duration.ofMinutes(5);
 
-  private final NodeProcess node;
+  private final List<NodeProcess> nodes;
+  private final AtomicInteger failures = new AtomicInteger();
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-  ApiClient(NodeProcess node) {
-    this.node = node;
+  ApiClient(NodeProcess... nodes) {
+    this.nodes = List.of(nodes);
+  }
+
+  /** The node that is talked to now. */
+  private NodeProcess node() {
+    return nodes.get(failures.get() % nodes.size());
   }
 
   /** An answer that was read whole. */
@@ -60,7 +71,7 @@ final class ApiClient {
   }
 
   private HttpRequest.Builder request(String path, String... headers) {
-    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(node.url(path)));
+    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(node().url(path)));
     request.timeout(TIMEOUT);
     return headers.length == 0 ? request : request.headers(headers);
   }
@@ -88,6 +99,15 @@ final class ApiClient {
    * @throws IOException nobody listens, the connection was lost, or the server asks to come again
    */
   EventStream open(HttpRequest request) throws IOException {
+    try {
+      return opened(request);
+    } catch (IOException e) {
+      failures.incrementAndGet();
+      throw e;
+    }
+  }
+
+  private EventStream opened(HttpRequest request) throws IOException {
     try {
       HttpResponse<InputStream> response = http.send(request, BodyHandlers.ofInputStream());
       if (response.statusCode() == 200) {

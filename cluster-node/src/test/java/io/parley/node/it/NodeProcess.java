@@ -29,27 +29,45 @@ final class NodeProcess implements AutoCloseable {
   private static final Duration START_TIMEOUT = Duration.ofMinutes(4);
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(90);
 
+  private static final String UP = "Parley is ";
+
   private final Path data;
   private final int port;
-  private final List<String> options;
+  private final boolean hasEdge;
+  private final List<String> arguments;
   private final Path output;
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private Process process;
+  private int outputBefore;
   private List<ProcessHandle> children = List.of();
 
-  private NodeProcess(Path data, int port, List<String> options) {
+  private NodeProcess(Path data, int port, boolean hasEdge, List<String> arguments) {
     this.data = data;
     this.port = port;
-    this.options = options;
+    this.hasEdge = hasEdge;
+    this.arguments = arguments;
     this.output = data.resolve("output.txt");
   }
 
   /** A node that is ready to serve, with its data in a folder and further options of {@code up}. */
   static NodeProcess started(Path data, String... options) {
-    NodeProcess node = new NodeProcess(data, freePort(), List.of(options));
+    NodeProcess node = new NodeProcess(data, freePort(), true, arguments("up", options));
     node.start();
     return node;
+  }
+
+  /** A node of a cluster, which is not started yet, with further options of {@code node}. */
+  static NodeProcess member(Path data, String roles, String... options) {
+    List<String> arguments = arguments("node", options);
+    arguments.addAll(List.of("--roles", roles));
+    return new NodeProcess(data, freePort(), roles.contains("api"), arguments);
+  }
+
+  private static List<String> arguments(String command, String... options) {
+    List<String> arguments = new ArrayList<>(List.of(command));
+    arguments.addAll(List.of(options));
+    return arguments;
   }
 
   /** Starts it (again) and waits until it is ready. */
@@ -58,14 +76,20 @@ final class NodeProcess implements AutoCloseable {
     awaitReady();
   }
 
-  /** Starts it (again) without waiting. */
-  void launch() {
+  /**
+   * Starts it (again) without waiting.
+   *
+   * @param more further options, for this time
+   */
+  void launch(String... more) {
     List<String> command = new ArrayList<>();
     command.add(root().resolve("parley").toString());
-    command.addAll(List.of("up", "--port", Integer.toString(port), "--data", data.toString()));
-    command.addAll(options);
+    command.addAll(arguments);
+    command.addAll(List.of(more));
+    command.addAll(List.of("--port", Integer.toString(port), "--data", data.toString()));
     try {
       Files.createDirectories(data);
+      outputBefore = output().length();
       ProcessBuilder builder =
           new ProcessBuilder(command)
               .redirectErrorStream(true)
@@ -94,6 +118,9 @@ final class NodeProcess implements AutoCloseable {
   }
 
   private boolean isReady() throws InterruptedException {
+    if (!hasEdge) {
+      return output().indexOf(UP, outputBefore) >= 0;
+    }
     try {
       return http.send(
                   HttpRequest.newBuilder(URI.create(url("/health/ready")))
@@ -153,7 +180,7 @@ final class NodeProcess implements AutoCloseable {
   }
 
   boolean isAlive() {
-    return process.isAlive();
+    return process != null && process.isAlive();
   }
 
   long pid() {
@@ -170,6 +197,15 @@ final class NodeProcess implements AutoCloseable {
 
   String url(String path) {
     return "http://127.0.0.1:" + port + path;
+  }
+
+  /** A path of its management listener. */
+  String managementUrl(String path) {
+    try {
+      return Files.readString(data.resolve("management.url")).strip() + path;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** What it printed since its first start. */

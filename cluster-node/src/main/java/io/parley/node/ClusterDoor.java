@@ -1,0 +1,154 @@
+package io.parley.node;
+
+import akka.actor.Address;
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.ActorSystem;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Props;
+import akka.actor.typed.javadsl.Adapter;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.pattern.Patterns;
+import io.parley.routing.protocol.CborSerializable;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Where a node asks before it joins: each member answers whether it may, and if not, why, so that
+ * both sides can say so in a sentence. Its answer also names the cluster's claim on the journal,
+ * which the joining node is going to share.
+ */
+final class ClusterDoor {
+  private static final String NAME = "parley-door";
+  private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(2);
+  private static final Duration PAUSE = Duration.ofMillis(300);
+
+  private ClusterDoor() {}
+
+  /** What a door understands. */
+  interface Message {}
+
+  /**
+   * May I come in?
+   *
+   * @param from the address of the node that asks
+   * @param terms its {@link ClusterTerms}
+   */
+  record Knock(String from, Map<String, String> terms, ActorRef<Answer> replyTo)
+      implements Message, CborSerializable {}
+
+  /**
+   * Whether the node may join.
+   *
+   * @param refusals why not; empty: it may
+   * @param claim the incarnation by which the cluster holds its keyspace; empty when it holds none
+   */
+  record Answer(List<String> refusals, Optional<UUID> claim) implements CborSerializable {
+    Answer {
+      refusals = List.copyOf(refusals);
+    }
+  }
+
+  /** Lets this node, which is a member, answer others. */
+  static void open(ActorSystem<?> system, ClusterTerms terms, Optional<UUID> claim) {
+    system.systemActorOf(create(terms, claim), NAME, Props.empty());
+  }
+
+  static Behavior<Message> create(ClusterTerms terms, Optional<UUID> claim) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.receive(Message.class)
+                .onMessage(
+                    Knock.class,
+                    knock -> {
+                      List<String> refusals = new ClusterTerms(knock.terms()).differences(terms);
+                      if (!refusals.isEmpty()) {
+                        context
+                            .getLog()
+                            .warn(
+                                "A node at {} may not join this cluster: {}",
+                                knock.from(),
+                                String.join("; ", refusals));
+                      }
+                      knock.replyTo().tell(new Answer(refusals, claim));
+                      return Behaviors.same();
+                    })
+                .build());
+  }
+
+  /**
+   * Asks the nodes at these addresses, again and again, until one answers.
+   *
+   * @param deadlineNanos in the time of {@link System#nanoTime()}
+   * @return the cluster's claim on the journal, if it holds one
+   * @throws StartupException with one line: none answers in time, or this node may not join
+   */
+  static Optional<UUID> knock(
+      ActorSystem<?> system,
+      String self,
+      List<Address> seeds,
+      ClusterTerms terms,
+      long deadlineNanos) {
+    while (true) {
+      for (CompletableFuture<Answer> asked : ask(system, self, seeds, terms)) {
+        Optional<Answer> answer = await(asked);
+        if (answer.isPresent()) {
+          return admitted(answer.get(), seeds);
+        }
+      }
+      if (System.nanoTime() - deadlineNanos > 0) {
+        throw new StartupException(
+            "no node of a cluster answers at "
+                + String.join(", ", seeds.stream().map(Address::hostPort).toList())
+                + ": check parley.cluster.join (--join), and that a node is up there; the first"
+                + " node of a cluster starts without");
+      }
+      Waiting.pause(PAUSE);
+    }
+  }
+
+  private static List<CompletableFuture<Answer>> ask(
+      ActorSystem<?> system, String self, List<Address> seeds, ClusterTerms terms) {
+    List<CompletableFuture<Answer>> asked = new ArrayList<>();
+    for (Address seed : seeds) {
+      asked.add(
+          Patterns.askWithReplyTo(
+                  Adapter.toClassic(system).actorSelection(seed + "/system/" + NAME),
+                  replyTo -> new Knock(self, terms.values(), Adapter.toTyped(replyTo)),
+                  ANSWER_TIMEOUT)
+              .thenApply(Answer.class::cast)
+              .toCompletableFuture());
+    }
+    return asked;
+  }
+
+  private static Optional<Answer> await(CompletableFuture<Answer> asked) {
+    try {
+      return Optional.of(
+          asked.get(ANSWER_TIMEOUT.multipliedBy(2).toMillis(), TimeUnit.MILLISECONDS));
+    } catch (ExecutionException | TimeoutException e) {
+      return Optional.empty(); // nobody is there, or not yet
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new StartupException("interrupted", e);
+    }
+  }
+
+  private static Optional<UUID> admitted(Answer answer, List<Address> seeds) {
+    if (!answer.refusals().isEmpty()) {
+      throw new StartupException(
+          "the cluster at "
+              + String.join(", ", seeds.stream().map(Address::hostPort).toList())
+              + " refuses this node: "
+              + String.join("; ", answer.refusals()));
+    }
+    return answer.claim();
+  }
+}

@@ -1,0 +1,164 @@
+package io.parley.node;
+
+import akka.actor.Address;
+import akka.actor.CoordinatedShutdown;
+import akka.actor.typed.ActorSystem;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Props;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.cluster.ClusterEvent.ClusterDomainEvent;
+import akka.cluster.ClusterEvent.ClusterShuttingDown$;
+import akka.cluster.ClusterEvent.MemberEvent;
+import akka.cluster.Member;
+import akka.cluster.MemberStatus;
+import akka.cluster.UniqueAddress;
+import akka.cluster.typed.Cluster;
+import akka.cluster.typed.Join;
+import akka.cluster.typed.JoinSeedNodes;
+import akka.cluster.typed.Subscribe;
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValueFactory;
+import io.parley.sessions.SessionSharding;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * How a node becomes a member, and what it knows of the others. It forms a cluster only when nobody
+ * is named to be joined, and joins one only when somebody is: a node that cannot reach the others
+ * must not take itself for the first of all.
+ */
+final class Membership {
+  /** The actor systems' name, the same everywhere; what tells clusters apart is in the terms. */
+  static final String SYSTEM = "parley";
+
+  private final Cluster cluster;
+  private final ActorSystem<?> system;
+  private final ClusterSettings settings;
+  private final ClusterTerms terms;
+  private final Set<UniqueAddress> others = ConcurrentHashMap.newKeySet();
+
+  Membership(ActorSystem<?> system, NodePlan plan) {
+    this.system = system;
+    this.cluster = Cluster.get(system);
+    this.settings = plan.cluster();
+    this.terms = ClusterTerms.of(plan);
+    system.systemActorOf(followWriters(), "parley-writers", Props.empty());
+  }
+
+  /** What the actor system of a node must be given. */
+  static Config config(NodePlan plan) {
+    String version = Membership.class.getPackage().getImplementationVersion();
+    return plan.cluster()
+        .toAkka()
+        // new shards go to the nodes of the newest release, so that an update moves them once
+        .withValue(
+            "akka.cluster.app-version",
+            ConfigValueFactory.fromAnyRef(version == null ? "0.0.0" : version))
+        .withFallback(ClusterTerms.of(plan).toConfig());
+  }
+
+  /**
+   * Forms the cluster, or joins it.
+   *
+   * @return by which claim the cluster that was joined holds its keyspace, if it does
+   * @throws StartupException with one line, when that takes longer than {@code join-timeout}, or
+   *     the cluster refuses this node
+   */
+  Optional<UUID> enter() {
+    long deadline = System.nanoTime() + settings.joinTimeout().toNanos();
+    Optional<UUID> claim = Optional.empty();
+    if (settings.forms()) {
+      cluster.manager().tell(Join.create(self()));
+    } else {
+      List<Address> seeds = seeds();
+      claim = ClusterDoor.knock(system, self().hostPort(), seeds, terms, deadline);
+      cluster.manager().tell(new JoinSeedNodes(seeds));
+    }
+    boolean entered =
+        Waiting.until(
+            deadline,
+            () -> cluster.selfMember().status() == MemberStatus.up() || cluster.isTerminated());
+    if (entered && !cluster.isTerminated()) {
+      return claim;
+    }
+    CoordinatedShutdown.Reason reason =
+        CoordinatedShutdown.get(system).getShutdownReason().orElse(null);
+    throw new StartupException(
+        CoordinatedShutdown.incompatibleConfigurationDetectedReason().equals(reason)
+            ? "the cluster refuses this node, since their settings differ; the logs of both say how"
+            : "this node did not become a member of its cluster within "
+                + settings.joinTimeout().toSeconds()
+                + " s: the log says why (a node of it may be unreachable, and not be given up"
+                + " yet)");
+  }
+
+  /** Lets others ask this member before they join. */
+  void openDoor(Optional<UUID> claim) {
+    ClusterDoor.open(system, terms, claim);
+  }
+
+  /** Where others reach this node. */
+  ClusterSettings.HostPort address() {
+    Address self = self();
+    return new ClusterSettings.HostPort(self.getHost().orElseThrow(), self.getPort().orElseThrow());
+  }
+
+  /**
+   * Whether, as far as this node knew to its end, no other node is left that may write to the
+   * journal.
+   */
+  boolean isLastWriter() {
+    return others.isEmpty();
+  }
+
+  /** Follows which other nodes may write; what it knows at the end of the cluster stays. */
+  private Behavior<ClusterDomainEvent> followWriters() {
+    return Behaviors.setup(
+        context -> {
+          cluster
+              .subscriptions()
+              .tell(Subscribe.create(context.getSelf(), ClusterDomainEvent.class));
+          return Behaviors.receive(ClusterDomainEvent.class)
+              .onMessage(
+                  MemberEvent.class,
+                  event -> {
+                    Member member = event.member();
+                    if (member.uniqueAddress().equals(cluster.selfMember().uniqueAddress())
+                        || !member.hasRole(SessionSharding.ROLE)) {
+                      return Behaviors.same();
+                    }
+                    if (member.status() == MemberStatus.removed()) {
+                      others.remove(member.uniqueAddress());
+                    } else {
+                      others.add(member.uniqueAddress());
+                    }
+                    return Behaviors.same();
+                  })
+              // what comes behind it is not true: a node without a cluster knows of nobody
+              .onMessage(ClusterShuttingDown$.class, end -> Behaviors.stopped())
+              .build();
+        });
+  }
+
+  private Address self() {
+    return cluster.selfMember().address();
+  }
+
+  /** Never this node itself: as the first of all seeds it would form a cluster. */
+  private List<Address> seeds() {
+    List<Address> seeds =
+        settings.join().stream()
+            .map(seed -> new Address("akka", SYSTEM, seed.host(), seed.port()))
+            .filter(seed -> !seed.equals(self()))
+            .toList();
+    if (seeds.isEmpty()) {
+      throw new StartupException(
+          "parley.cluster.join (--join) names this node alone: name nodes that are up, or none to"
+              + " form a cluster");
+    }
+    return seeds;
+  }
+}
