@@ -9,6 +9,7 @@ namespace {
 constexpr float kHidden = -1e30f;  // the score of a position that is not seen
 constexpr float kNothing = -80.f;  // a score so far below the largest one weighs nothing
 constexpr int kHeadSizeMax = 512;
+constexpr int64_t kLine = 64;  // bytes of cache
 
 static_assert(kAttentionRows <= kScoreRows, "scores of a register block have no room");
 
@@ -117,6 +118,19 @@ struct Span {
   int64_t end;
 };
 
+/** Keys that a thread reads after those it is at: memory must never wait for it. */
+struct Ahead {
+  const bf16* keys;
+  const int32_t* table;
+  int64_t blocks;  // 0: they are near already
+
+  /** The nth block, or where nothing is lost. */
+  const char* block(const AttentionCall& call, int64_t n) const {
+    const int64_t block = blocks == 0 ? 0 : table[n < blocks ? n : blocks - 1];
+    return reinterpret_cast<const char*>(keys + block * stride_of_block(call));
+  }
+};
+
 /**
  * Scores of the span's positions, 16 at a time; gives the largest of each query. Meanwhile the keys of the block
  * that comes next are fetched, and the values of the same positions, which are mixed after this.
@@ -172,23 +186,34 @@ INLINE void score(const AttentionCall& call, const Queries& q, const bf16* keys,
   }
 }
 
-/** Makes weights of a query's scores, in place; gives 1 / their sum. */
-INLINE float soften(float* scores, Span span, float top) {
+/** Makes weights of a query's scores, in place; gives 1 / their sum. Its part of what is ahead is fetched meanwhile. */
+INLINE float soften(const AttentionCall& call, float* scores, Span span, float top, const Ahead& ahead,
+                    int64_t first_line, int64_t end_line) {
   Factor* weights = reinterpret_cast<Factor*>(scores);  // they trail the scores still to be read
   F32 total = splat(0.f);
-  for (int64_t p = span.begin; p < span.end; p += kLanes) {
-    const F32 below = load(scores + p) - splat(top);
-    const F32 weight = where_at_least(below, kNothing, exponential(below));
-    total = total + weight;
-    store_factors(weights + p, weight);
+  for (int64_t from = span.begin; from < span.end; from += call.block) {
+    const int64_t n = (from - span.begin) / call.block;
+    if (n < ahead.blocks) {
+      const char* next = ahead.block(call, n);
+      for (int64_t line = first_line; line < end_line; line++) {
+        fetch_far(next + line * kLine);
+      }
+    }
+    const int64_t end = from + call.block < span.end ? from + call.block : span.end;
+    for (int64_t p = from; p < end; p += kLanes) {
+      const F32 below = load(scores + p) - splat(top);
+      const F32 weight = where_at_least(below, kNothing, exponential(below));
+      total = total + weight;
+      store_factors(weights + p, weight);
+    }
   }
   return 1.f / sum(total);
 }
 
-/** The values' mean by weight, 64 of a head at a time. */
+/** The values' mean by weight, 64 of a head at a time. What is ahead is fetched meanwhile, from its middle on. */
 template <int ROWS>
 INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values, const int32_t* table,
-                Span span, const float* scores, const float* shares) {
+                Span span, const float* scores, const float* shares, const Ahead& ahead) {
   const int64_t stride = stride_of_block(call);
   const int size = call.headSize;
   for (int d = 0; d < size; d += 64) {
@@ -200,13 +225,14 @@ INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values,
     }
     for (int64_t from = span.begin; from < span.end; from += call.block) {
       const int64_t count = span.end - from < call.block ? span.end - from : call.block;
-      const int64_t ahead = from + call.block < span.end ? from + call.block : from;
       const bf16* v = values + table[from / call.block] * stride + d * 2;
-      const bf16* next = values + table[ahead / call.block] * stride + d * 2;
-      for (int64_t p = 0; p < count; p += 2, v += 2 * size, next += 2 * size) {
+      const char* next = ahead.block(call, (from - span.begin) / call.block) +
+                         (size / 64 + d / 64) * call.block * kLine;
+      for (int64_t p = 0; p < count; p += 2, v += 2 * size, next += 2 * kLine) {
+        fetch_far(next);
+        fetch_far(next + kLine);
         Pairs pairs[4];
         for (int j = 0; j < 4; j++) {
-          fetch_near(next + j * kPanel);
           pairs[j] = load_pairs(v + j * kPanel);
         }
 #pragma GCC unroll 6
@@ -228,7 +254,7 @@ INLINE void mix(const AttentionCall& call, const Queries& q, const bf16* values,
 
 template <int ROWS>
 void attend(const AttentionCall& call, const Queries& q, int kv_head, const int32_t* table,
-            float* scores) {
+            float* scores, const Ahead& ahead) {
   const int64_t head_at = static_cast<int64_t>(kv_head) * call.block * call.headSize;
   Span span = {q.begin[0], q.seen[0]};
   for (int r = 1; r < ROWS; r++) {
@@ -239,19 +265,20 @@ void attend(const AttentionCall& call, const Queries& q, int kv_head, const int3
   float top[ROWS], shares[ROWS];
   const bf16* values = call.values + head_at;
   score<ROWS>(call, q, call.keys + head_at, values, table, span, scores, top);
+  const int64_t half = int64_t{call.block} * call.headSize / 64;  // of a block's lines of cache
   for (int r = 0; r < ROWS; r++) {
-    shares[r] = soften(scores + r * call.scoreStride, span, top[r]);
+    shares[r] = soften(call, scores + r * call.scoreStride, span, top[r], ahead, half * r / ROWS, half * (r + 1) / ROWS);
   }
-  mix<ROWS>(call, q, values, table, span, scores, shares);
+  mix<ROWS>(call, q, values, table, span, scores, shares, ahead);
 }
 
 template <int ROWS = kAttentionRows>
 INLINE void attend_some(int count, const AttentionCall& call, const Queries& q, int kv_head,
-                        const int32_t* table, float* scores) {
+                        const int32_t* table, float* scores, const Ahead& ahead) {
   if (count == ROWS) {
-    attend<ROWS>(call, q, kv_head, table, scores);
+    attend<ROWS>(call, q, kv_head, table, scores, ahead);
   } else if constexpr (ROWS > 1) {
-    attend_some<ROWS - 1>(count, call, q, kv_head, table, scores);
+    attend_some<ROWS - 1>(count, call, q, kv_head, table, scores, ahead);
   }
 }
 
@@ -261,29 +288,39 @@ INLINE int64_t begin_of(const AttentionCall& call, int64_t row) {
   return call.window == 0 || before < 0 ? 0 : before;
 }
 
-/** All queries of one KV head in rows [from, to), which are of one sequence. */
-void attend_rows(const AttentionCall& call, int64_t from, int64_t to, int kv_head, float* scores) {
-  const int group = call.heads / call.kvHeads;
-  const int total = static_cast<int>(to - from) * group;
-  // the first keys are on their way while the queries are turned
-  const int32_t first_block = table_of(call, from)[begin_of(call, from) / call.block];
-  const bf16* first_keys = call.keys + first_block * stride_of_block(call) +
-                           static_cast<int64_t>(kv_head) * call.block * call.headSize;
-  for (int64_t i = 0; i < int64_t{call.block} * call.headSize; i += kPanel) {
-    fetch_near(first_keys + i);
+/** Rows of one sequence, side by side in the call. */
+struct Rows {
+  int64_t from;
+  int64_t to;
+};
+
+/** What rows will read of a KV head, unless later rows of the same sequence have read it before. */
+INLINE Ahead keys_of(const AttentionCall& call, Rows rows, int kv_head) {
+  const bf16* keys = call.keys + static_cast<int64_t>(kv_head) * call.block * call.headSize;
+  if (rows.to < call.rows && call.sequences[rows.to] == call.sequences[rows.from]) {
+    return {keys, nullptr, 0};
   }
+  const int64_t begin = begin_of(call, rows.from) / call.block;
+  const int64_t end = call.positions[rows.to - 1] / call.block + 1;
+  return {keys, table_of(call, rows.from) + begin, end - begin};
+}
+
+/** All queries of the rows with one KV head. */
+void attend_rows(const AttentionCall& call, Rows rows, int kv_head, float* scores, const Ahead& ahead) {
+  const int group = call.heads / call.kvHeads;
+  const int total = static_cast<int>(rows.to - rows.from) * group;
   for (int done = 0; done < total; done += kAttentionRows) {
     const int count = total - done < kAttentionRows ? total - done : kAttentionRows;
     Queries q;
     for (int i = 0; i < count; i++) {
-      const int64_t row = from + (done + i) / group;
+      const int64_t row = rows.from + (done + i) / group;
       const int head = kv_head * group + (done + i) % group;
       prepare_query(call, row, head, q.values[i]);
       q.begin[i] = begin_of(call, row);
       q.seen[i] = call.positions[row] + int64_t{1};
       q.out[i] = call.y + (row * call.heads + head) * call.headSize;
     }
-    attend_some(count, call, q, kv_head, table_of(call, from), scores);
+    attend_some(count, call, q, kv_head, table_of(call, rows.from), scores, ahead);
   }
 }
 
@@ -301,18 +338,25 @@ void attention(const AttentionCall& call, ThreadPool& pool) {
   // neighbouring rows of a sequence share what they read, where their queries fit the registers
   const int64_t together = call.heads / call.kvHeads * 2 <= kAttentionRows ? 2 : 1;
   const int64_t runs = (call.rows + together - 1) / together;
-  parallel(pool, runs * call.kvHeads, [&](int64_t item, int thread) {
-    const int64_t from = (runs - 1 - item / call.kvHeads) * together;  // long contexts first
-    const int64_t to = from + together < call.rows ? from + together : call.rows;
+  const auto end_of = [&](int64_t item) {  // long contexts first
+    const int64_t end = (runs - item / call.kvHeads) * together;
+    return end < call.rows ? end : call.rows;
+  };
+  const auto first_of = [&](int64_t item) {
+    const int64_t from = (runs - 1 - item / call.kvHeads) * together, end = end_of(item);
+    return Rows{from, call.sequences[from] == call.sequences[end - 1] ? end : from + 1};
+  };
+  const int64_t items = runs * call.kvHeads;
+  parallel(pool, items, [&](int64_t item, int thread) {
     const int kv_head = static_cast<int>(item % call.kvHeads);
     float* scores = call.scores + thread * kScoreRows * call.scoreStride;
-    if (call.sequences[from] == call.sequences[to - 1]) {
-      attend_rows(call, from, to, kv_head, scores);
-      return;
+    Rows rows = first_of(item);
+    for (const int64_t end = end_of(item); rows.to < end; rows = {rows.to, end}) {
+      attend_rows(call, rows, kv_head, scores, keys_of(call, {rows.to, end}, kv_head));
     }
-    for (int64_t row = from; row < to; row++) {
-      attend_rows(call, row, row + 1, kv_head, scores);
-    }
+    const int64_t next = item + 1 < items ? item + 1 : item;
+    attend_rows(call, rows, kv_head, scores,
+                keys_of(call, first_of(next), static_cast<int>(next % call.kvHeads)));
   });
 }
 
