@@ -68,8 +68,9 @@ final class LoadedModel implements LoadableModel {
     this.batcherSettings = order.slots().map(batcher::withSlots).orElse(batcher);
   }
 
-  ModelOrder order() {
-    return order;
+  @Override
+  public String engine() {
+    return "tensorflow";
   }
 
   @Override
@@ -193,7 +194,8 @@ final class LoadedModel implements LoadableModel {
   }
 
   /** What is known of the replica that was loaded first. */
-  String description() {
+  @Override
+  public String description() {
     Replica replica = first.get();
     return id() + ", " + replica.variant() + ", " + replica.slots() + " slots";
   }
@@ -236,16 +238,13 @@ final class LoadedModel implements LoadableModel {
 
   @Override
   public Optional<Activity> activity() {
-    return newest.map(
-        replica -> {
-          BatcherStats stats = replica.stats();
-          return new Activity(
-              replica.slots(),
-              stats.running(),
-              stats.waiting(),
-              stats.blocks(),
-              stats.freeBlocks());
-        });
+    return newest.map(LoadedModel::activityOf);
+  }
+
+  static Activity activityOf(EngineReplica replica) {
+    BatcherStats stats = replica.stats();
+    return new Activity(
+        replica.slots(), stats.running(), stats.waiting(), stats.blocks(), stats.freeBlocks());
   }
 
   /** Frees what no worker took over, and lets go of what one has closed. */

@@ -61,7 +61,7 @@ public final class Node implements AutoCloseable {
   private final StartupReporter reporter;
   private Optional<Starting<NodeJournal>> journal = Optional.empty();
   private final StartModels startModels;
-  private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
+  private Optional<Starting<List<NodeModels.Ready>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
   private Optional<HttpServer> management = Optional.empty();
@@ -99,7 +99,7 @@ public final class Node implements AutoCloseable {
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
     // before anything has been started or written: here most bad starts end
-    List<LoadedModel> obtained = has("worker") ? startModels.obtain() : List.of();
+    List<NodeModels.Ready> obtained = has("worker") ? startModels.obtain() : List.of();
     // neither needs the other, and both take seconds
     journal =
         Optional.of(
@@ -187,23 +187,22 @@ public final class Node implements AutoCloseable {
   }
 
   private ActorRef<NodeModels.Command> startWorkers(
-      ActorSystem<Void> actors, List<LoadedModel> loaded) {
+      ActorSystem<Void> actors, List<NodeModels.Ready> loaded) {
     WorkerDirectory directory = WorkerDirectory.get(actors);
     NodeModels.Surroundings surroundings =
         new NodeModels.Surroundings(
             plan.models(),
             plan.memoryBudget(),
             TensorFlowEngine.keepsMemory(),
-            order -> new LoadedModel(order, plan.config()),
+            order -> ModelKinds.of(order, plan.config()),
             ModelWorker::create,
             directory::serves);
-    List<NodeModels.Ready> ready =
-        loaded.stream().map(model -> new NodeModels.Ready(model.order(), model)).toList();
     ActorRef<NodeModels.Command> owner =
         actors.systemActorOf(
-            NodeModels.create(surroundings, ready), "parley-models", Props.empty());
-    for (LoadedModel model : loaded) {
-      await("the worker of " + model.id(), () -> directory.serves(model.id()));
+            NodeModels.create(surroundings, loaded), "parley-models", Props.empty());
+    for (NodeModels.Ready ready : loaded) {
+      ModelId id = ready.model().id();
+      await("the worker of " + id, () -> directory.serves(id));
     }
     for (LoadedEncoder encoder : startModels.encoders()) {
       actors.systemActorOf(encoder.worker(), "worker-" + encoder.actorName(), Props.empty());
@@ -332,7 +331,7 @@ public final class Node implements AutoCloseable {
         starting ->
             starting.close(
                 all -> {
-                  all.forEach(LoadedModel::close);
+                  all.forEach(ready -> ready.model().close());
                   startModels.closeEncoders();
                 },
                 Duration.ZERO));

@@ -12,6 +12,7 @@ import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
+import io.parley.workers.engine.simulated.SimulatedSettings;
 import java.util.Optional;
 
 /**
@@ -30,7 +31,8 @@ public record NodePlan(
     WorkerSettings worker,
     BatcherSettings batcher,
     EngineSettings engine,
-    EmbeddingSettings embeddings) {
+    EmbeddingSettings embeddings,
+    SimulatedSettings simulated) {
 
   /**
    * Reads and checks everything.
@@ -52,7 +54,11 @@ public record NodePlan(
               WorkerSettings.from(config),
               BatcherSettings.from(config),
               EngineSettings.from(config),
-              EmbeddingSettings.from(config));
+              EmbeddingSettings.from(config),
+              SimulatedSettings.from(config));
+      plan.node().models().stream()
+          .filter(order -> SimulatedSettings.isMeantBy(order.spec()))
+          .forEach(order -> ModelKinds.of(order, config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
       return plan;
     } catch (IllegalArgumentException e) {

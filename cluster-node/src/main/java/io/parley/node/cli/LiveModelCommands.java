@@ -26,9 +26,9 @@ final class LiveModelCommands {
   @Command(
       name = "ps",
       mixinStandardHelpOptions = true,
-      description = "Lists the models of a running node: state, progress, memory, slots.")
+      description = "Lists the models of a running node: state, engine, progress, memory, slots.")
   static final class Ps implements Callable<Integer> {
-    private static final String ROW = "%-44s  %-9s  %-18s  %9s  %9s  %s%n";
+    private static final String ROW = "%-44s  %-9s  %-10s  %-18s  %9s  %9s  %s%n";
 
     @Mixin private ManagementOptions node;
 
@@ -36,13 +36,14 @@ final class LiveModelCommands {
     public Integer call() throws InterruptedException {
       JsonNode models = node.client().models();
       System.out.printf(
-          Locale.ROOT, ROW, "MODEL", "STATE", "PROGRESS", "MEMORY", "SLOTS", "KV BLOCKS");
+          Locale.ROOT, ROW, "MODEL", "STATE", "ENGINE", "PROGRESS", "MEMORY", "SLOTS", "KV BLOCKS");
       for (JsonNode model : models) {
         System.out.printf(
             Locale.ROOT,
             ROW,
             name(model),
             model.path("state").asText(),
+            model.path("engine").asText(),
             progress(model),
             model.has("memory")
                 ? MemoryBudget.size(model.path("memory").path("total").asLong())
@@ -80,6 +81,9 @@ final class LiveModelCommands {
         return "-";
       }
       int all = activity.path("kv_blocks").asInt();
+      if (all == 0) {
+        return "-"; // they are elsewhere
+      }
       return (all - activity.path("kv_blocks_free").asInt()) + "/" + all;
     }
   }

@@ -74,6 +74,7 @@ final class HostedModel {
     return new ModelStatus(
         number,
         order.spec(),
+        model.engine(),
         id,
         state,
         since,
