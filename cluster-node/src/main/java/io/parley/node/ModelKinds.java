@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import io.parley.node.models.LoadableModel;
 import io.parley.node.models.ModelOrder;
 import io.parley.workers.engine.simulated.SimulatedSettings;
+import io.parley.workers.upstream.UpstreamSpec;
 
 /** What an order's spec names decides which engine runs it. */
 final class ModelKinds {
@@ -18,6 +19,8 @@ final class ModelKinds {
     if (SimulatedSettings.isMeantBy(order.spec())) {
       return new SimulatedModel(order, config);
     }
-    return new LoadedModel(order, config);
+    return UpstreamSpec.isMeantBy(order.spec())
+        ? new UpstreamModel(order, config)
+        : new LoadedModel(order, config);
   }
 }

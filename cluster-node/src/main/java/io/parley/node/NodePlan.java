@@ -13,6 +13,8 @@ import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.simulated.SimulatedSettings;
+import io.parley.workers.upstream.UpstreamSettings;
+import io.parley.workers.upstream.UpstreamSpec;
 import java.util.Optional;
 
 /**
@@ -32,7 +34,8 @@ public record NodePlan(
     BatcherSettings batcher,
     EngineSettings engine,
     EmbeddingSettings embeddings,
-    SimulatedSettings simulated) {
+    SimulatedSettings simulated,
+    UpstreamSettings upstream) {
 
   /**
    * Reads and checks everything.
@@ -55,9 +58,12 @@ public record NodePlan(
               BatcherSettings.from(config),
               EngineSettings.from(config),
               EmbeddingSettings.from(config),
-              SimulatedSettings.from(config));
+              SimulatedSettings.from(config),
+              UpstreamSettings.from(config));
       plan.node().models().stream()
-          .filter(order -> SimulatedSettings.isMeantBy(order.spec()))
+          .filter(
+              order ->
+                  SimulatedSettings.isMeantBy(order.spec()) || UpstreamSpec.isMeantBy(order.spec()))
           .forEach(order -> ModelKinds.of(order, config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
       return plan;

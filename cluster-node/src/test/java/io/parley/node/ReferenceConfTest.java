@@ -17,6 +17,7 @@ import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.simulated.SimulatedSettings;
+import io.parley.workers.upstream.UpstreamSettings;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +40,8 @@ class ReferenceConfTest {
           BatcherSettings::from,
           EngineSettings::from,
           EmbeddingSettings::from,
-          SimulatedSettings::from);
+          SimulatedSettings::from,
+          UpstreamSettings::from);
 
   /** So that the keys which only matter with an external journal or with TLS are read, too. */
   private static final Config EVERYTHING_ON =

@@ -13,7 +13,7 @@ import java.util.function.Consumer;
  * ModelFailure}; {@code fetch} only when {@code find} said so.
  */
 public interface LoadableModel extends AutoCloseable {
-  /** What runs it, in a word: "tensorflow", "simulated". */
+  /** What runs it, in a word: "tensorflow", "simulated", "upstream". */
   String engine();
 
   /** Looks for it without fetching anything; false when it has to be fetched. */
