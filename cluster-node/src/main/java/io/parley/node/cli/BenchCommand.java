@@ -18,7 +18,12 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     mixinStandardHelpOptions = true,
-    subcommands = {EngineBenchCommand.class, QualityBenchCommand.class, EncoderBenchCommand.class},
+    subcommands = {
+      EngineBenchCommand.class,
+      QualityBenchCommand.class,
+      EncoderBenchCommand.class,
+      SoakBenchCommand.class
+    },
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {
   @Mixin private ServerOptions server;
