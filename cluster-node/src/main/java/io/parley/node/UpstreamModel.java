@@ -52,6 +52,10 @@ final class UpstreamModel implements LoadableModel {
   private final int promptThreads;
   private final ModelStore store;
   private final AtomicReference<UpstreamReplica> first = new AtomicReference<>();
+
+  /** Made once, not each time that a server which is away is tried again. */
+  private volatile Optional<UpstreamReplica.Text> text = Optional.empty();
+
   private volatile Optional<StoredModel> stored = Optional.empty();
   private volatile Optional<UpstreamReplica> newest = Optional.empty();
 
@@ -171,12 +175,6 @@ final class UpstreamModel implements LoadableModel {
 
   private UpstreamReplica openAtServer() {
     ModelManifest manifest = manifest();
-    GgufTokenizer tokenizer;
-    JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(stored.orElseThrow().file())) {
-      tokenizer = GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder());
-      template = JinjaChatTemplate.of(gguf.metadata());
-    }
     ModelInfo info =
         new ModelInfo(
             id(),
@@ -184,8 +182,21 @@ final class UpstreamModel implements LoadableModel {
             manifest.createdEpochSeconds(),
             "upstream",
             manifest.licence());
-    return UpstreamReplica.open(
-        info, spec, new UpstreamReplica.Text(tokenizer, template, promptThreads), settings);
+    return UpstreamReplica.open(info, spec, text(), settings);
+  }
+
+  private UpstreamReplica.Text text() {
+    if (text.isEmpty()) {
+      try (GgufFile gguf = GgufFile.open(stored.orElseThrow().file())) {
+        text =
+            Optional.of(
+                new UpstreamReplica.Text(
+                    GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder()),
+                    JinjaChatTemplate.of(gguf.metadata()),
+                    promptThreads));
+      }
+    }
+    return text.get();
   }
 
   @Override
