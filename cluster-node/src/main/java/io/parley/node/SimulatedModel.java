@@ -1,12 +1,16 @@
 package io.parley.node;
 
+import akka.actor.typed.Behavior;
 import com.typesafe.config.Config;
 import io.parley.node.models.LoadableModel;
+import io.parley.node.models.ModelKind;
 import io.parley.node.models.ModelOrder;
 import io.parley.node.models.ModelStatus.Activity;
 import io.parley.node.models.ModelStatus.Progress;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
+import io.parley.workers.Drain;
+import io.parley.workers.ModelWorker;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.simulated.SimulatedEngine;
@@ -64,6 +68,11 @@ final class SimulatedModel implements LoadableModel {
   }
 
   @Override
+  public ModelKind kind() {
+    return ModelKind.CHAT;
+  }
+
+  @Override
   public EngineMemory memory() {
     return new EngineMemory(0, 0, 0);
   }
@@ -83,7 +92,11 @@ final class SimulatedModel implements LoadableModel {
   }
 
   @Override
-  public Replica openReplica() {
+  public Behavior<Drain> worker(Openings openings) {
+    return ModelWorker.create(() -> openings.open(this::openReplica)).narrow();
+  }
+
+  private Replica openReplica() {
     SimulatedText text = new SimulatedText();
     EngineReplica replica =
         new EngineReplica(
@@ -99,7 +112,7 @@ final class SimulatedModel implements LoadableModel {
 
   @Override
   public Optional<Activity> activity() {
-    return newest.map(LoadedModel::activityOf);
+    return newest.map(LoadedDecoder::activityOf);
   }
 
   @Override

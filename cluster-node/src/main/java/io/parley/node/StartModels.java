@@ -8,14 +8,12 @@ import io.parley.workers.engine.EngineMemory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 
 /** Finds, fetches, loads and warms the models of the configuration while a node starts. */
 final class StartModels {
   private final NodePlan plan;
   private final StartupReporter reporter;
-  private final List<LoadedEncoder> encoders = new ArrayList<>();
 
   StartModels(NodePlan plan, StartupReporter reporter) {
     this.plan = plan;
@@ -32,9 +30,7 @@ final class StartModels {
     for (ModelOrder order : plan.node().models()) {
       LoadableModel model = ModelKinds.of(order, plan.config());
       obtain(model);
-      Optional<LoadedEncoder> encoder =
-          model instanceof LoadedModel stored ? stored.encoder(plan.config()) : Optional.empty();
-      encoder.ifPresentOrElse(encoders::add, () -> obtained.add(new Ready(order, model)));
+      obtained.add(new Ready(order, model));
     }
     long before = 0;
     for (Ready ready : obtained) {
@@ -65,23 +61,11 @@ final class StartModels {
         loaded.add(ready.model());
         load(ready.model());
       }
-      encoders.forEach(encoder -> encoder.load(reporter));
       return obtained;
     } catch (RuntimeException e) {
       loaded.forEach(LoadableModel::close);
-      closeEncoders();
       throw e;
     }
-  }
-
-  /** Text encoders of the configuration, after {@link #load}. They stay while the node runs. */
-  List<LoadedEncoder> encoders() {
-    return List.copyOf(encoders);
-  }
-
-  /** Frees those that no worker took over. */
-  void closeEncoders() {
-    encoders.forEach(LoadedEncoder::close);
   }
 
   private void load(LoadableModel model) {

@@ -1,13 +1,17 @@
 package io.parley.node;
 
+import akka.actor.typed.Behavior;
 import com.typesafe.config.Config;
 import io.parley.node.models.LoadableModel;
 import io.parley.node.models.ModelFailure;
+import io.parley.node.models.ModelKind;
 import io.parley.node.models.ModelOrder;
 import io.parley.node.models.ModelStatus.Activity;
 import io.parley.node.models.ModelStatus.Progress;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
+import io.parley.workers.Drain;
+import io.parley.workers.ModelWorker;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
@@ -122,6 +126,11 @@ final class UpstreamModel implements LoadableModel {
     return stored.orElseThrow().manifest();
   }
 
+  @Override
+  public ModelKind kind() {
+    return ModelKind.CHAT;
+  }
+
   /** Text tables alone, on the heap. */
   @Override
   public EngineMemory memory() {
@@ -169,7 +178,11 @@ final class UpstreamModel implements LoadableModel {
   }
 
   @Override
-  public Replica openReplica() {
+  public Behavior<Drain> worker(Openings openings) {
+    return ModelWorker.create(() -> openings.open(this::openReplica)).narrow();
+  }
+
+  private Replica openReplica() {
     return Optional.ofNullable(first.getAndSet(null)).orElseGet(this::open);
   }
 

@@ -420,7 +420,7 @@ class ModelWorkerTest {
     await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
     Listener listener = replica.admit(work.id(), 1);
 
-    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMinutes(5)));
+    worker.orElseThrow().tell(new Drain(Duration.ofMinutes(5)));
 
     await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
     // the dispatcher knows that the model is gone: a later attempt does not wait for it
@@ -447,7 +447,7 @@ class ModelWorkerTest {
     replica.admit(work.id(), 1);
     TokenGroup first = expect(TokenGroup.class);
 
-    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMillis(50)));
+    worker.orElseThrow().tell(new Drain(Duration.ofMillis(50)));
 
     first.worker().tell(new GroupAccepted(work.id(), 1, false));
     assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.WORKER_LOST);
@@ -463,7 +463,7 @@ class ModelWorkerTest {
     replica.admit(work.id(), 1);
     TokenGroup first = expect(TokenGroup.class);
 
-    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMinutes(5)));
+    worker.orElseThrow().tell(new Drain(Duration.ofMinutes(5)));
     replica.broken = true;
 
     first.worker().tell(new GroupAccepted(work.id(), 1, false));

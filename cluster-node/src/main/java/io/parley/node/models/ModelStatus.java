@@ -12,10 +12,11 @@ import java.util.Optional;
  * @param spec what was asked for
  * @param engine what runs it
  * @param id as soon as it is known
+ * @param kind known with the id
  * @param since when it came into its state
  * @param progress of what is under way, if that can be said
  * @param memory what it was estimated to take, as soon as that is known
- * @param activity while it is loaded
+ * @param activity while one that answers messages is loaded
  * @param failure why it failed, or why its worker loads it again
  */
 public record ModelStatus(
@@ -23,6 +24,7 @@ public record ModelStatus(
     String spec,
     String engine,
     Optional<ModelId> id,
+    Optional<ModelKind> kind,
     ModelState state,
     Instant since,
     Optional<Progress> progress,

@@ -71,7 +71,7 @@ class LlamaServerNightlyIT {
     assertThat(answer.at("/usage/completion_tokens").asInt()).isEqualTo(24);
     assertThat(answer.at("/choices/0/finish_reason").asText()).isEqualTo("length");
     assertThat(Commands.parley(LIMIT, "model", "ps", "--data", node.data().toString()).success())
-        .containsPattern("-upstream +serving +upstream +- +0 MiB +0/2 ");
+        .containsPattern("-upstream +chat +serving +upstream +- +0 MiB +0/2 ");
   }
 
   @Test
@@ -121,7 +121,7 @@ class LlamaServerNightlyIT {
                   () ->
                       Commands.parley(LIMIT, "model", "ps", "--data", node.data().toString())
                           .success()
-                          .matches("(?s).*-upstream +loading .*"));
+                          .matches("(?s).*-upstream +chat +loading .*"));
           server.signal("CONT");
         });
   }
