@@ -182,16 +182,6 @@ final class LlamaServer implements AutoCloseable {
     return "http://127.0.0.1:" + port;
   }
 
-  /** What it answers to a chat completion of its own. */
-  String chat(String body) throws IOException, InterruptedException {
-    HttpRequest request =
-        HttpRequest.newBuilder(URI.create(url() + "/v1/chat/completions"))
-            .POST(HttpRequest.BodyPublishers.ofString(body))
-            .build();
-    String answer = http.send(request, BodyHandlers.ofString()).body();
-    return ApiClient.parse(answer).at("/choices/0/message/content").asText();
-  }
-
   /** How many of its slots are at work. */
   long busySlots() throws IOException, InterruptedException {
     HttpRequest request = HttpRequest.newBuilder(URI.create(url() + "/slots")).build();
