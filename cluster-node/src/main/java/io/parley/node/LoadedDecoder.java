@@ -111,16 +111,13 @@ final class LoadedDecoder implements StoredEngine {
 
   @Override
   public Optional<Activity> activity() {
-    return newest.map(
-        replica -> {
-          BatcherStats stats = replica.stats();
-          return new Activity(
-              replica.slots(),
-              stats.running(),
-              stats.waiting(),
-              stats.blocks(),
-              stats.freeBlocks());
-        });
+    return newest.map(LoadedDecoder::activityOf);
+  }
+
+  static Activity activityOf(EngineReplica replica) {
+    BatcherStats stats = replica.stats();
+    return new Activity(
+        replica.slots(), stats.running(), stats.waiting(), stats.blocks(), stats.freeBlocks());
   }
 
   @Override

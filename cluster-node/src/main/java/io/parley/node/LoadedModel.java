@@ -63,8 +63,9 @@ final class LoadedModel implements LoadableModel {
     this.embeddingSettings = EmbeddingSettings.from(config);
   }
 
-  ModelOrder order() {
-    return order;
+  @Override
+  public String engine() {
+    return "tensorflow";
   }
 
   @Override
@@ -188,7 +189,8 @@ final class LoadedModel implements LoadableModel {
   }
 
   /** What is known of the replica that was loaded first. */
-  String description() {
+  @Override
+  public String description() {
     return engine.orElseThrow().description();
   }
 

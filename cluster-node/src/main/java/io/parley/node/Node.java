@@ -27,6 +27,7 @@ import io.parley.routing.Dispatchers;
 import io.parley.routing.EmbeddingDispatcher;
 import io.parley.routing.RoutingPolicy;
 import io.parley.routing.WorkerDirectory;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSharding;
@@ -61,7 +62,7 @@ public final class Node implements AutoCloseable {
   private final StartupReporter reporter;
   private Optional<Starting<NodeJournal>> journal = Optional.empty();
   private final StartModels startModels;
-  private Optional<Starting<List<LoadedModel>>> models = Optional.empty();
+  private Optional<Starting<List<NodeModels.Ready>>> models = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<Membership> membership = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
@@ -101,7 +102,7 @@ public final class Node implements AutoCloseable {
     checkSurroundings(data);
     boolean writes = plan.journalUse() == JournalUse.WRITE;
     // before anything has been started or written: here most bad starts end
-    List<LoadedModel> obtained = has("worker") ? startModels.obtain() : List.of();
+    List<NodeModels.Ready> obtained = has("worker") ? startModels.obtain() : List.of();
     // neither needs the other, and both take seconds
     models = Optional.of(Starting.inBackground("models", () -> startModels.load(obtained)));
     if (plan.journalUse() != JournalUse.NONE) {
@@ -219,22 +220,21 @@ public final class Node implements AutoCloseable {
   }
 
   private ActorRef<NodeModels.Command> startWorkers(
-      ActorSystem<Void> actors, List<LoadedModel> loaded) {
+      ActorSystem<Void> actors, List<NodeModels.Ready> loaded) {
     WorkerDirectory directory = WorkerDirectory.get(actors);
     NodeModels.Surroundings surroundings =
         new NodeModels.Surroundings(
             plan.models(),
             plan.memoryBudget(),
             TensorFlowEngine.keepsMemory(plan.engine()),
-            order -> new LoadedModel(order, plan.config()),
+            order -> ModelKinds.of(order, plan.config()),
             directory::serves);
-    List<NodeModels.Ready> ready =
-        loaded.stream().map(model -> new NodeModels.Ready(model.order(), model)).toList();
     ActorRef<NodeModels.Command> owner =
         actors.systemActorOf(
-            NodeModels.create(surroundings, ready), "parley-models", Props.empty());
-    for (LoadedModel model : loaded) {
-      await("the worker of " + model.id(), () -> directory.serves(model.id()));
+            NodeModels.create(surroundings, loaded), "parley-models", Props.empty());
+    for (NodeModels.Ready ready : loaded) {
+      ModelId id = ready.model().id();
+      await("the worker of " + id, () -> directory.serves(id));
     }
     return owner;
   }
@@ -382,7 +382,8 @@ public final class Node implements AutoCloseable {
     Duration stopPatience = StopTimes.from(plan.config()).patience();
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
-        starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
+        starting ->
+            starting.close(all -> all.forEach(ready -> ready.model().close()), Duration.ZERO));
     boolean last = membership.map(Membership::isLastWriter).orElse(true);
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.embedsJournal() ? stopPatience : Duration.ZERO;

@@ -13,6 +13,9 @@ import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
+import io.parley.workers.engine.simulated.SimulatedSettings;
+import io.parley.workers.upstream.UpstreamSettings;
+import io.parley.workers.upstream.UpstreamSpec;
 import java.util.Optional;
 
 /**
@@ -33,7 +36,9 @@ public record NodePlan(
     WorkerSettings worker,
     BatcherSettings batcher,
     EngineSettings engine,
-    EmbeddingSettings embeddings) {
+    EmbeddingSettings embeddings,
+    SimulatedSettings simulated,
+    UpstreamSettings upstream) {
 
   /**
    * Reads and checks everything.
@@ -57,7 +62,14 @@ public record NodePlan(
               WorkerSettings.from(config),
               BatcherSettings.from(config),
               EngineSettings.from(config),
-              EmbeddingSettings.from(config));
+              EmbeddingSettings.from(config),
+              SimulatedSettings.from(config),
+              UpstreamSettings.from(config));
+      plan.node().models().stream()
+          .filter(
+              order ->
+                  SimulatedSettings.isMeantBy(order.spec()) || UpstreamSpec.isMeantBy(order.spec()))
+          .forEach(order -> ModelKinds.of(order, config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
       plan.requireJournalOfTheCluster();
       return plan;

@@ -1,7 +1,9 @@
 package io.parley.node;
 
+import io.parley.node.models.LoadableModel;
 import io.parley.node.models.ModelOrder;
 import io.parley.node.models.ModelStatus.Progress;
+import io.parley.node.models.NodeModels.Ready;
 import io.parley.workers.engine.EngineMemory;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -23,23 +25,23 @@ final class StartModels {
    *
    * @throws io.parley.node.models.ModelFailure saying in one line which cannot be served and why
    */
-  List<LoadedModel> obtain() {
-    List<LoadedModel> obtained = new ArrayList<>();
+  List<Ready> obtain() {
+    List<Ready> obtained = new ArrayList<>();
     for (ModelOrder order : plan.node().models()) {
-      LoadedModel model = new LoadedModel(order, plan.config());
+      LoadableModel model = ModelKinds.of(order, plan.config());
       obtain(model);
-      obtained.add(model);
+      obtained.add(new Ready(order, model));
     }
     long before = 0;
-    for (LoadedModel model : obtained) {
-      EngineMemory need = model.memory();
-      plan.memoryBudget().require(model.order().spec(), need, before, 0);
+    for (Ready ready : obtained) {
+      EngineMemory need = ready.model().memory();
+      plan.memoryBudget().require(ready.order().spec(), need, before, 0);
       before += need.totalBytes();
     }
     return obtained;
   }
 
-  private void obtain(LoadedModel model) {
+  private void obtain(LoadableModel model) {
     StartupReporter.Step step = reporter.begin("model");
     if (!model.find()) {
       model.fetch(shownBy(step));
@@ -52,21 +54,21 @@ final class StartModels {
    *
    * @throws io.parley.node.models.ModelFailure as above; nothing is left loaded
    */
-  List<LoadedModel> load(List<LoadedModel> obtained) {
-    List<LoadedModel> loaded = new ArrayList<>();
+  List<Ready> load(List<Ready> obtained) {
+    List<LoadableModel> loaded = new ArrayList<>();
     try {
-      for (LoadedModel model : obtained) {
-        loaded.add(model);
-        load(model);
+      for (Ready ready : obtained) {
+        loaded.add(ready.model());
+        load(ready.model());
       }
       return obtained;
     } catch (RuntimeException e) {
-      loaded.forEach(LoadedModel::close);
+      loaded.forEach(LoadableModel::close);
       throw e;
     }
   }
 
-  private void load(LoadedModel model) {
+  private void load(LoadableModel model) {
     StartupReporter.Step engine = reporter.begin("engine");
     model.load(shownBy(engine));
     engine.done(model.description());

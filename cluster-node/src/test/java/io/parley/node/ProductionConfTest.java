@@ -1,10 +1,13 @@
 package io.parley.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
+import io.parley.node.models.ModelOrder;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
@@ -38,6 +41,19 @@ class ProductionConfTest {
     assertThat(http.host()).isEqualTo("0.0.0.0");
     assertThat(http.insecure()).isFalse();
     assertThat(http.apiKeysFile()).isPresent();
+  }
+
+  @Test
+  void itServesNoSimulatedModel() {
+    assertThatThrownBy(() -> ModelKinds.of(ModelOrder.of("simulated#decode=5"), config))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("parley.simulated.allowed is off");
+    Config withOne =
+        ConfigFactory.parseString("parley.node.models = [simulated]").withFallback(config);
+    assertThatThrownBy(() -> NodePlan.of(withOne))
+        .isInstanceOf(StartupException.class)
+        .hasMessageContaining("the model 'simulated' only simulates one")
+        .hasMessageContaining("parley.simulated.allowed is off");
   }
 
   @Test

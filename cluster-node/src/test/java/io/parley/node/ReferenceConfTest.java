@@ -17,6 +17,8 @@ import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineSettings;
+import io.parley.workers.engine.simulated.SimulatedSettings;
+import io.parley.workers.upstream.UpstreamSettings;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -40,7 +42,9 @@ class ReferenceConfTest {
           WorkerSettings::from,
           BatcherSettings::from,
           EngineSettings::from,
-          EmbeddingSettings::from);
+          EmbeddingSettings::from,
+          SimulatedSettings::from,
+          UpstreamSettings::from);
 
   /** So that the keys which only matter with an external journal or with TLS are read, too. */
   private static final Config EVERYTHING_ON =

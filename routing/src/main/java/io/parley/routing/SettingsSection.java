@@ -25,6 +25,18 @@ public record SettingsSection(String path) {
     return read(key, "a size", root.getConfig(path)::getBytes);
   }
 
+  public double number(Config root, String key) {
+    return read(key, "a number", root.getConfig(path)::getDouble);
+  }
+
+  public boolean onOrOff(Config root, String key) {
+    return read(key, "on or off", root.getConfig(path)::getBoolean);
+  }
+
+  public String text(Config root, String key) {
+    return read(key, "a text", root.getConfig(path)::getString);
+  }
+
   private <T> T read(String key, String allowed, Function<String, T> getter) {
     try {
       return getter.apply(key);
@@ -35,6 +47,13 @@ public record SettingsSection(String path) {
 
   public void requireBetween(String key, long value, long min, long max) {
     if (value < min || value > max) {
+      throw bad(key, "between " + min + " and " + max, value);
+    }
+  }
+
+  /** As above, for fractions. */
+  public void requireNumberBetween(String key, double value, double min, double max) {
+    if (!(value >= min && value <= max)) {
       throw bad(key, "between " + min + " and " + max, value);
     }
   }

@@ -26,9 +26,10 @@ final class LiveModelCommands {
   @Command(
       name = "ps",
       mixinStandardHelpOptions = true,
-      description = "Lists the models of a running node: kind, state, progress, memory, slots.")
+      description =
+          "Lists the models of a running node: kind, state, engine, progress, memory, slots.")
   static final class Ps implements Callable<Integer> {
-    private static final String ROW = "%-44s  %-9s  %-10s  %-18s  %9s  %9s  %s%n";
+    private static final String ROW = "%-44s  %-9s  %-9s  %-10s  %-18s  %9s  %9s  %s%n";
 
     @Mixin private ManagementOptions node;
 
@@ -36,7 +37,16 @@ final class LiveModelCommands {
     public Integer call() throws InterruptedException {
       JsonNode models = node.client().models();
       System.out.printf(
-          Locale.ROOT, ROW, "MODEL", "KIND", "STATE", "PROGRESS", "MEMORY", "SLOTS", "KV BLOCKS");
+          Locale.ROOT,
+          ROW,
+          "MODEL",
+          "KIND",
+          "STATE",
+          "ENGINE",
+          "PROGRESS",
+          "MEMORY",
+          "SLOTS",
+          "KV BLOCKS");
       for (JsonNode model : models) {
         System.out.printf(
             Locale.ROOT,
@@ -44,6 +54,7 @@ final class LiveModelCommands {
             name(model),
             model.path("kind").asText("-"),
             model.path("state").asText(),
+            model.path("engine").asText(),
             progress(model),
             model.has("memory")
                 ? MemoryBudget.size(model.path("memory").path("total").asLong())
@@ -81,6 +92,9 @@ final class LiveModelCommands {
         return "-";
       }
       int all = activity.path("kv_blocks").asInt();
+      if (all == 0) {
+        return "-"; // they are elsewhere
+      }
       return (all - activity.path("kv_blocks_free").asInt()) + "/" + all;
     }
   }

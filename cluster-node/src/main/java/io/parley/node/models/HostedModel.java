@@ -103,6 +103,7 @@ final class HostedModel {
     return new ModelStatus(
         number,
         order.spec(),
+        model.engine(),
         id,
         id.map(known -> model.kind()),
         state,

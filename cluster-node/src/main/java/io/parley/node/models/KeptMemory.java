@@ -28,7 +28,7 @@ final class KeptMemory {
 
   /** A model that was loaded is gone. */
   void left(EngineMemory memory) {
-    if (engineKeeps) {
+    if (engineKeeps && memory.totalBytes() > 0) {
       places.add(memory);
     }
   }
@@ -42,7 +42,9 @@ final class KeptMemory {
 
   /** A model was loaded, in the place that was counted for it. */
   void taken(EngineMemory need) {
-    place(need).ifPresent(places::remove);
+    if (need.totalBytes() > 0) {
+      place(need).ifPresent(places::remove);
+    }
   }
 
   private Optional<EngineMemory> place(EngineMemory need) {

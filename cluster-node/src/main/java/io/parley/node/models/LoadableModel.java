@@ -19,6 +19,9 @@ import java.util.function.Supplier;
  * {@link #close} follows.
  */
 public interface LoadableModel extends AutoCloseable {
+  /** What runs it, in a word: "tensorflow", "simulated", "upstream". */
+  String engine();
+
   /** Looks for it without fetching anything; false when it has to be fetched. */
   boolean find();
 
@@ -36,6 +39,9 @@ public interface LoadableModel extends AutoCloseable {
 
   /** Loads the first replica. */
   void load(Consumer<ModelStatus.Progress> progress);
+
+  /** What it is, how it is run and how many slots it has, for people; after {@link #load}. */
+  String description();
 
   /** Runs the first steps, for at most so long. */
   void warmUp(Duration limit) throws InterruptedException;

@@ -49,7 +49,7 @@ public final class MemoryBudget {
     long heap = heapToCome();
     long journal = journalToCome();
     long free = available + reusable - heap - journal - growth - headroomBytes;
-    if (need.totalBytes() <= free) {
+    if (need.totalBytes() <= Math.max(0, free)) { // what needs nothing always fits
       return;
     }
     throw new ModelFailure(

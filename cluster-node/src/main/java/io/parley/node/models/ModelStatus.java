@@ -10,6 +10,7 @@ import java.util.Optional;
  *
  * @param number names it among all that this process was asked to load
  * @param spec what was asked for
+ * @param engine what runs it
  * @param id as soon as it is known
  * @param kind known with the id
  * @param since when it came into its state
@@ -21,6 +22,7 @@ import java.util.Optional;
 public record ModelStatus(
     long number,
     String spec,
+    String engine,
     Optional<ModelId> id,
     Optional<ModelKind> kind,
     ModelState state,

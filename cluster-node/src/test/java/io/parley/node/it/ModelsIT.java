@@ -85,6 +85,26 @@ class ModelsIT {
   }
 
   @Test
+  void aSimulatedModelServesAndSaysThatItIsOne(NodeProcess node) throws Exception {
+    ApiClient api = new ApiClient(node);
+    String id =
+        model(node, "load", "simulated#name=trial&decode=500&answer-tokens=0&slots=2")
+            .success()
+            .strip();
+    assertThat(id).startsWith("trial@");
+    assertThat(ps(node)).containsPattern(id + " +chat +serving +simulated +- +0 MiB +0/2 ");
+    Reply reply = chat(api, "trial", 12);
+    assertThat(reply.json().at("/usage/completion_tokens").asInt()).isEqualTo(12);
+    assertThat(reply.json().at("/choices/0/message/content").asText()).matches("( [a-z]+[,.]?)+");
+    // its next answer to the same prompt finds it in the prefix cache
+    assertThat(
+            chat(api, "trial", 12).json().at("/usage/prompt_tokens_details/cached_tokens").asInt())
+        .isPositive();
+    assertThat(refused(model(node, "load", "simulated#speed=5"))).contains("not 'speed=5'");
+    model(node, "unload", "trial").success();
+  }
+
+  @Test
   void anEncoderIsLoadedAndUnloadedLikeAnyModel(NodeProcess node) throws Exception {
     ApiClient api = new ApiClient(node);
     assertThat(code(embed(api, ApiClient.ENCODER))).isEqualTo("model_not_found");

@@ -54,6 +54,16 @@ public final class FakeModel implements LoadableModel {
   }
 
   @Override
+  public String engine() {
+    return "fake";
+  }
+
+  @Override
+  public String description() {
+    return id + ", fake";
+  }
+
+  @Override
   public boolean find() {
     return await(found);
   }

@@ -24,6 +24,16 @@ class KeptMemoryTest {
   }
 
   @Test
+  void aModelThatTakesNothingTakesNobodysPlace() {
+    EngineMemory nothing = new EngineMemory(0, 0, 0);
+    KeptMemory kept = new KeptMemory(true);
+    kept.left(LARGE);
+    kept.taken(nothing);
+    kept.left(nothing);
+    assertThat(kept.reusableBytes(LARGE)).isEqualTo(120);
+  }
+
+  @Test
   void anEncoderDoesNotTakeTheLargePlace() {
     KeptMemory kept = new KeptMemory(true);
     EngineMemory encoder = new EngineMemory(10, 0, 5);

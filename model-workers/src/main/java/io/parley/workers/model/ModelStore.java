@@ -9,6 +9,10 @@ import io.parley.workers.encoder.EncoderFiles;
 import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufException;
 import io.parley.workers.gguf.GgufFile;
+import io.parley.workers.gguf.GgufMetadata;
+import io.parley.workers.text.ChatTemplateException;
+import io.parley.workers.text.TextSupport;
+import io.parley.workers.text.TokenizerException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -130,6 +134,50 @@ public final class ModelStore {
       ModelRequest.parse(spec, catalogue);
     }
     return found;
+  }
+
+  /**
+   * Like {@link #lookUp}, for a model of which only vocabulary and chat template are needed here: a
+   * GGUF file of this machine may then be of any architecture, or have no tensors at all.
+   *
+   * @throws ModelStoreException as there
+   */
+  public Optional<StoredModel> lookUpText(String spec) {
+    String where = SpecOptions.parse(spec).where();
+    if (!ModelSource.looksLikeOne(where)
+        || !(ModelSource.parse(where) instanceof ModelSource.LocalFile local)
+        || local.isEncoder()) {
+      return lookUp(spec);
+    }
+    ModelRequest request = ModelRequest.parse(spec, catalogue);
+    if (!Files.isRegularFile(local.path())) {
+      throw new ModelStoreException("there is no file " + local);
+    }
+    try (GgufFile gguf = GgufFile.open(local.path())) {
+      TextSupport.check(gguf.metadata());
+      String sha256 = Fetcher.sha256(local.path(), ProgressListener.NONE);
+      requireSha256(request, sha256);
+      GgufMetadata metadata = gguf.metadata();
+      String architecture = metadata.string("general.architecture");
+      ModelManifest manifest =
+          new ModelManifest(
+              request.name(),
+              ModelManifest.versionOf(sha256, request.weights()),
+              local.toString(),
+              sha256,
+              Files.size(local.path()),
+              request.weights(),
+              architecture,
+              metadata.integer(architecture + ".context_length"),
+              metadata.string("general.license", "unknown"),
+              metadata.has("tokenizer.chat_template") ? "from file" : "built in",
+              clock.instant().getEpochSecond());
+      return Optional.of(new StoredModel(manifest, local.path()));
+    } catch (GgufException | TokenizerException | ChatTemplateException e) {
+      throw new ModelStoreException(e.getMessage(), e);
+    } catch (IOException e) {
+      throw failed("cannot read " + local, e);
+    }
   }
 
   private Optional<StoredModel> find(String spec) {

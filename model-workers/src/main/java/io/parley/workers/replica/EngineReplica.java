@@ -1,7 +1,5 @@
 package io.parley.workers.replica;
 
-import io.parley.routing.protocol.AnswerForm;
-import io.parley.routing.protocol.AnswerForm.Tool;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
@@ -15,10 +13,8 @@ import io.parley.workers.batch.BatcherStats;
 import io.parley.workers.constraint.SchemaException;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.text.ChatTemplate;
-import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.Tokenizer;
 import java.time.Clock;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -51,8 +47,7 @@ public final class EngineReplica implements Replica {
 
   private final ModelInfo model;
   private final Engine engine;
-  private final Tokenizer tokenizer;
-  private final ChatTemplate template;
+  private final PromptMaker promptMaker;
   private final BatcherSettings settings;
   private final Clock clock;
   private final String variant;
@@ -100,8 +95,7 @@ public final class EngineReplica implements Replica {
         new ModelInfo(
             model.id(), context, model.createdEpochSeconds(), model.ownedBy(), model.licence());
     this.engine = engine;
-    this.tokenizer = tokenizer;
-    this.template = template;
+    promptMaker = new PromptMaker(tokenizer, template, context);
     this.settings = settings;
     this.clock = clock;
     variant = engine.spec().variant();
@@ -215,28 +209,16 @@ public final class EngineReplica implements Replica {
     Work work = running.work;
     Runnable next = running::leave;
     if (running.live()) {
-      Instant now = Instant.ofEpochMilli(work.startedAtEpochMillis());
       try {
         batcher.prepare(work);
-        ContextWindow.Result result =
-            ContextWindow.fit(
-                work.messages(),
-                messages -> template.encode(messages, tools(work), now, tokenizer),
-                model.contextLength(),
-                work.sampling().maxTokens(),
-                work.contextPolicy());
-        if (result instanceof ContextWindow.Fitted fitted) {
-          next =
-              fitted.prompt().length > 0
-                  ? () -> admit(running, fitted)
-                  : () -> running.failed(FailureCode.INVALID_MESSAGES, "the prompt is empty");
-        } else if (result instanceof ContextWindow.TooLong tooLong) {
-          next = () -> running.failed(FailureCode.CONTEXT_LENGTH_EXCEEDED, tooLong.message());
+        PromptMaker.Result result = promptMaker.make(work);
+        if (result instanceof PromptMaker.Refused refused) {
+          next = () -> running.failed(refused.code(), refused.message());
+        } else {
+          next = () -> admit(running, ((PromptMaker.Made) result).prompt());
         }
       } catch (SchemaException e) {
         next = () -> running.failed(FailureCode.FORM_FAILED, "the form " + e.getMessage());
-      } catch (ChatTemplateException e) {
-        next = () -> running.failed(FailureCode.INVALID_MESSAGES, e.getMessage());
       } catch (RuntimeException e) {
         // without the exception's message, which may quote the prompt
         log.error("the prompt of {} could not be made: {}", work.id(), e.getClass().getName());
@@ -244,10 +226,6 @@ public final class EngineReplica implements Replica {
       }
     }
     inbox.offer(next);
-  }
-
-  private static List<Tool> tools(Work work) {
-    return work.sampling().form().map(AnswerForm::callable).orElse(List.of());
   }
 
   private void admit(Running running, ContextWindow.Fitted fitted) {
