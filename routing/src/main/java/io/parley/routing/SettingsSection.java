@@ -2,6 +2,7 @@ package io.parley.routing;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigObject;
 import java.time.Duration;
 import java.util.function.Function;
 
@@ -25,6 +26,19 @@ public record SettingsSection(String path) {
     return read(key, "a size", root.getConfig(path)::getBytes);
   }
 
+  public double number(Config root, String key) {
+    return read(key, "a number", root.getConfig(path)::getDouble);
+  }
+
+  public String text(Config root, String key) {
+    return read(key, "a text", root.getConfig(path)::getString);
+  }
+
+  /** A section whose keys the user chooses. */
+  public ConfigObject object(Config root, String key) {
+    return read(key, "a section", root.getConfig(path)::getObject);
+  }
+
   private <T> T read(String key, String allowed, Function<String, T> getter) {
     try {
       return getter.apply(key);
@@ -35,6 +49,12 @@ public record SettingsSection(String path) {
 
   public void requireBetween(String key, long value, long min, long max) {
     if (value < min || value > max) {
+      throw bad(key, "between " + min + " and " + max, value);
+    }
+  }
+
+  public void requireBetween(String key, double value, double min, double max) {
+    if (!(value >= min && value <= max)) {
       throw bad(key, "between " + min + " and " + max, value);
     }
   }
@@ -65,7 +85,8 @@ public record SettingsSection(String path) {
     }
   }
 
-  private IllegalArgumentException bad(String key, String allowed, Object value) {
+  /** What to throw for a value that is not allowed. */
+  public IllegalArgumentException bad(String key, String allowed, Object value) {
     return new IllegalArgumentException(
         path + "." + key + " must be " + allowed + ", not " + value);
   }
