@@ -1,9 +1,6 @@
 package io.parley.routing;
 
-import io.parley.routing.policy.WaitingWork;
-import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.TenantId;
-import io.parley.routing.protocol.Work;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -11,6 +8,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeSet;
@@ -18,20 +16,23 @@ import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Works of one priority that wait: tenants take turns by their weights, a tenant's own works go in
- * order of arrival.
+ * What waits, of one priority: tenants take turns by their weights, a tenant's own go in order of
+ * arrival.
  *
  * <p>Each tenant has a pass. Whose pass is lowest has its turn, which raises it by one over the
  * tenant's weight; a tenant that joins begins at the pass of the latest turn, so that it is owed
  * nothing for the time before, or where it left off when that is higher.
+ *
+ * @param <K> names an item among its tenant's
+ * @param <W> what waits
  */
-final class FairLine {
+final class FairLine<K, W> {
   private static final int LEFT_MAX = 1024;
 
-  private static final class Line {
+  private static final class Line<K, W> {
     final TenantId tenant;
     final double step;
-    final Map<AttemptId, WaitingWork> works = new LinkedHashMap<>();
+    final Map<K, W> works = new LinkedHashMap<>();
     double pass;
     long arrival; // decides among equal passes
 
@@ -41,12 +42,13 @@ final class FairLine {
     }
   }
 
-  private static final Comparator<Line> BY_PASS =
-      Comparator.<Line>comparingDouble(line -> line.pass).thenComparingLong(line -> line.arrival);
-
   private final ToDoubleFunction<TenantId> weights;
-  private final Map<TenantId, Line> lines = new HashMap<>(); // a tenant without works is not in it
-  private final TreeSet<Line> turns = new TreeSet<>(BY_PASS);
+  private final Map<TenantId, Line<K, W>> lines =
+      new HashMap<>(); // a tenant without works is not in it
+  private final TreeSet<Line<K, W>> turns =
+      new TreeSet<>(
+          Comparator.<Line<K, W>>comparingDouble(line -> line.pass)
+              .thenComparingLong(line -> line.arrival));
   private final Map<TenantId, Double> left =
       new HashMap<>(); // passes of who left, above latestPass
   private double latestPass;
@@ -63,7 +65,7 @@ final class FairLine {
 
   /** How many works of a tenant wait. */
   int size(TenantId tenant) {
-    Line line = lines.get(tenant);
+    Line<K, W> line = lines.get(tenant);
     return line == null ? 0 : line.works.size();
   }
 
@@ -71,21 +73,21 @@ final class FairLine {
     return lines.keySet();
   }
 
-  boolean contains(AttemptId id) {
-    Line line = lines.get(tenant(id));
-    return line != null && line.works.containsKey(id);
+  boolean contains(TenantId tenant, K key) {
+    Line<K, W> line = lines.get(tenant);
+    return line != null && line.works.containsKey(key);
   }
 
-  void add(WaitingWork work) {
-    Line line = lines.get(work.tenant());
+  void add(TenantId tenant, K key, W item) {
+    Line<K, W> line = lines.get(tenant);
     if (line == null) {
-      line = join(work.tenant());
+      line = join(tenant);
     }
-    size += line.works.put(work.id(), work) == null ? 1 : 0;
+    size += line.works.put(key, item) == null ? 1 : 0;
   }
 
-  private Line join(TenantId tenant) {
-    Line line = new Line(tenant, 1 / weights.applyAsDouble(tenant));
+  private Line<K, W> join(TenantId tenant) {
+    Line<K, W> line = new Line<>(tenant, 1 / weights.applyAsDouble(tenant));
     Double leftAt = left.remove(tenant);
     line.pass = leftAt == null ? latestPass : Math.max(latestPass, leftAt);
     line.arrival = ++arrivals;
@@ -95,14 +97,14 @@ final class FairLine {
   }
 
   /** Puts a work that was taken back to where it was: the next of its tenant, whose turn it is. */
-  void putBack(WaitingWork work) {
-    Line line = lines.get(work.tenant());
+  void putBack(TenantId tenant, K key, W item) {
+    Line<K, W> line = lines.get(tenant);
     if (line == null) {
-      line = join(work.tenant());
+      line = join(tenant);
     }
-    Map<AttemptId, WaitingWork> behind = new LinkedHashMap<>(line.works);
+    Map<K, W> behind = new LinkedHashMap<>(line.works);
     line.works.clear();
-    line.works.put(work.id(), work);
+    line.works.put(key, item);
     line.works.putAll(behind);
     size += line.works.size() - behind.size();
     turns.remove(line);
@@ -113,15 +115,15 @@ final class FairLine {
   }
 
   /** The works in the order of their turns, as it stands now; not to be used after a change. */
-  Iterator<WaitingWork> inTurn() {
-    record Next(double pass, long arrival, double step, Iterator<WaitingWork> works) {}
-    PriorityQueue<Next> next =
+  Iterator<W> inTurn() {
+    record Next<W>(double pass, long arrival, double step, Iterator<W> works) {}
+    PriorityQueue<Next<W>> next =
         new PriorityQueue<>(
-            Comparator.comparingDouble(Next::pass).thenComparingLong(Next::arrival));
+            Comparator.<Next<W>>comparingDouble(Next::pass).thenComparingLong(Next::arrival));
     // the tenants behind are looked at when their passes are reached
-    Iterator<Line> others = turns.iterator();
+    Iterator<Line<K, W>> others = turns.iterator();
     return new Iterator<>() {
-      private Line upcoming = others.hasNext() ? others.next() : null;
+      private Line<K, W> upcoming = others.hasNext() ? others.next() : null;
       private long arrived = arrivals;
 
       @Override
@@ -130,36 +132,43 @@ final class FairLine {
       }
 
       @Override
-      public WaitingWork next() {
+      public W next() {
         while (upcoming != null && (next.isEmpty() || upcoming.pass <= next.peek().pass())) {
           next.add(
-              new Next(
+              new Next<>(
                   upcoming.pass,
                   upcoming.arrival,
                   upcoming.step,
                   upcoming.works.values().iterator()));
           upcoming = others.hasNext() ? others.next() : null;
         }
-        Next turn = next.remove();
-        WaitingWork work = turn.works().next();
+        Next<W> turn = next.remove();
+        W work = turn.works().next();
         if (turn.works().hasNext()) {
           double pass = turn.pass() + turn.step();
-          next.add(new Next(pass, ++arrived, turn.step(), turn.works()));
+          next.add(new Next<>(pass, ++arrived, turn.step(), turn.works()));
         }
         return work;
       }
     };
   }
 
+  /** The item whose turn it is. */
+  Optional<W> first() {
+    return turns.isEmpty()
+        ? Optional.empty()
+        : Optional.of(turns.first().works.values().iterator().next());
+  }
+
   /** How many works would have their turn before the next one of a tenant. */
   int ahead(TenantId tenant) {
-    Line own = lines.get(tenant);
+    Line<K, W> own = lines.get(tenant);
     double step = 1 / weights.applyAsDouble(tenant);
     double start = own == null ? Math.max(latestPass, left.getOrDefault(tenant, 0.0)) : own.pass;
     int ownWorks = own == null ? 0 : own.works.size();
     double pass = start + ownWorks * step;
     long ahead = ownWorks;
-    for (Line line : lines.values()) {
+    for (Line<K, W> line : lines.values()) {
       if (line != own && line.pass <= pass) {
         long turnsBefore = (long) ((pass - line.pass) / line.step) + 1;
         ahead += Math.min(line.works.size(), turnsBefore);
@@ -169,9 +178,9 @@ final class FairLine {
   }
 
   /** Takes a work out, without a turn; false when it does not wait here. */
-  boolean remove(AttemptId id) {
-    Line line = lines.get(tenant(id));
-    if (line == null || line.works.remove(id) == null) {
+  boolean remove(TenantId tenant, K key) {
+    Line<K, W> line = lines.get(tenant);
+    if (line == null || line.works.remove(key) == null) {
       return false;
     }
     size--;
@@ -183,7 +192,7 @@ final class FairLine {
     return true;
   }
 
-  private void leave(Line line) {
+  private void leave(Line<K, W> line) {
     if (size == 0) { // whoever comes next finds nobody to be fair to
       left.clear();
       return;
@@ -197,8 +206,8 @@ final class FairLine {
   }
 
   /** Takes a work out: its tenant had its turn. */
-  void take(WaitingWork work) {
-    Line line = lines.get(work.tenant());
+  void take(TenantId tenant, K key) {
+    Line<K, W> line = lines.get(tenant);
     if (line == null) {
       return;
     }
@@ -207,23 +216,15 @@ final class FairLine {
     line.pass += line.step;
     line.arrival = ++arrivals;
     turns.add(line);
-    remove(work.id());
+    remove(tenant, key);
   }
 
-  /** All works of which this holds. */
-  List<Work> all(Predicate<Work> which) {
-    List<Work> works = new ArrayList<>();
-    for (Line line : lines.values()) {
-      for (WaitingWork waiting : line.works.values()) {
-        if (which.test(waiting.work())) {
-          works.add(waiting.work());
-        }
-      }
+  /** All items of which this holds. */
+  List<W> all(Predicate<W> which) {
+    List<W> items = new ArrayList<>();
+    for (Line<K, W> line : lines.values()) {
+      line.works.values().stream().filter(which).forEach(items::add);
     }
-    return works;
-  }
-
-  private static TenantId tenant(AttemptId id) {
-    return id.session().tenant();
+    return items;
   }
 }

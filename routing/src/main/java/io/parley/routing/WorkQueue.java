@@ -31,8 +31,8 @@ final class WorkQueue {
   private final int capacity;
   private final long bulkPatienceNanos;
   private final ToDoubleFunction<TenantId> weights;
-  private final FairLine interactive;
-  private final FairLine bulk;
+  private final FairLine<AttemptId, WaitingWork> interactive;
+  private final FairLine<AttemptId, WaitingWork> bulk;
 
   /** No work waits whose deadline is before this. */
   private long earliestDeadline = Long.MAX_VALUE;
@@ -46,8 +46,8 @@ final class WorkQueue {
     this.capacity = capacity;
     this.bulkPatienceNanos = bulkPatienceNanos;
     this.weights = weights;
-    this.interactive = new FairLine(weights);
-    this.bulk = new FairLine(weights);
+    this.interactive = new FairLine<>(weights);
+    this.bulk = new FairLine<>(weights);
   }
 
   int size() {
@@ -109,7 +109,8 @@ final class WorkQueue {
   }
 
   boolean contains(AttemptId id) {
-    return interactive.contains(id) || bulk.contains(id);
+    TenantId tenant = id.session().tenant();
+    return interactive.contains(tenant, id) || bulk.contains(tenant, id);
   }
 
   /** Queues a work; false when there is no room. */
@@ -118,17 +119,18 @@ final class WorkQueue {
       return false;
     }
     earliestDeadline = Math.min(earliestDeadline, work.queueDeadlineEpochMillis());
-    line(work).add(new WaitingWork(work, nowNanos));
+    WaitingWork waiting = new WaitingWork(work, nowNanos);
+    line(work).add(waiting.tenant(), waiting.id(), waiting);
     return true;
   }
 
   /** Puts a work that was taken back where it was. */
   void putBack(WaitingWork work) {
     earliestDeadline = Math.min(earliestDeadline, work.work().queueDeadlineEpochMillis());
-    line(work.work()).putBack(work);
+    line(work.work()).putBack(work.tenant(), work.id(), work);
   }
 
-  private FairLine line(Work work) {
+  private FairLine<AttemptId, WaitingWork> line(Work work) {
     return work.priority() == Priority.BULK ? bulk : interactive;
   }
 
@@ -184,12 +186,13 @@ final class WorkQueue {
 
   /** Takes a work out to hand it to a worker: its tenant had its turn. */
   void take(WaitingWork work) {
-    line(work.work()).take(work);
+    line(work.work()).take(work.tenant(), work.id());
   }
 
   /** Takes a work out; false when it does not wait here. */
   boolean remove(AttemptId id) {
-    return interactive.remove(id) || bulk.remove(id);
+    TenantId tenant = id.session().tenant();
+    return interactive.remove(tenant, id) || bulk.remove(tenant, id);
   }
 
   /** Takes out what is past its deadline. */
@@ -210,8 +213,9 @@ final class WorkQueue {
   }
 
   private List<Work> all(Predicate<Work> which) {
-    List<Work> works = new ArrayList<>(interactive.all(which));
-    works.addAll(bulk.all(which));
+    List<Work> works = new ArrayList<>();
+    interactive.all(waiting -> which.test(waiting.work())).forEach(w -> works.add(w.work()));
+    bulk.all(waiting -> which.test(waiting.work())).forEach(w -> works.add(w.work()));
     return works;
   }
 }

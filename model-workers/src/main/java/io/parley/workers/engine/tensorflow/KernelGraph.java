@@ -88,7 +88,8 @@ final class KernelGraph {
     DecoderWeights weights = DecoderWeights.packed(config, type);
     KernelGraph decoder = new KernelGraph(graph, config, weights);
     GraphVariables.Restore restore = decoder.variables.restore(weights.variables(), Map.of());
-    return new BuiltGraph(List.of(decoder.step(), decoder.reset()), restore);
+    return new BuiltGraph(
+        List.of(decoder.step(), decoder.reset(), decoder.variables.giveBack()), restore);
   }
 
   private GraphSignature reset() {
