@@ -25,7 +25,6 @@ import io.parley.persistence.RunningTurns;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.EmbeddingDispatcher;
-import io.parley.routing.RoutingPolicy;
 import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
@@ -116,7 +115,7 @@ public final class Node implements AutoCloseable {
     RunningTurns running = new CassandraRunningTurns(actors);
     SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors), running);
     if (writes) {
-      Dispatchers.get(actors).start(RoutingPolicy.mostFreeSlots());
+      Dispatchers.get(actors).start();
     }
     Optional<ActorRef<NodeModels.Command>> owner =
         has("worker") ? Optional.of(startWorkers(actors, models.get().result())) : Optional.empty();

@@ -3,9 +3,12 @@ package io.parley.node;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigUtil;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -71,9 +74,21 @@ public final class NodeConfig {
                     .forEach(
                         entry -> {
                           String key = "parley." + entry.getKey();
-                          if (!defaults.hasPathOrNull(key)) {
+                          if (!defaults.hasPathOrNull(key) && !isNamedByTheUser(key, defaults)) {
                             throw new StartupException("bad configuration: there is no key " + key);
                           }
                         }));
+  }
+
+  /** Whether the key is in a section that is empty by default: what is in it, the user names. */
+  private static boolean isNamedByTheUser(String key, Config defaults) {
+    List<String> path = ConfigUtil.splitPath(key);
+    for (int length = path.size() - 1; length > 1; length--) {
+      String section = ConfigUtil.joinPath(path.subList(0, length));
+      if (defaults.hasPath(section)) {
+        return defaults.getValue(section) instanceof ConfigObject object && object.isEmpty();
+      }
+    }
+    return false;
   }
 }

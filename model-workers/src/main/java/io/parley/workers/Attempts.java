@@ -34,6 +34,7 @@ final class Attempts {
   private final Logger log;
   private final InstantSource clock = InstantSource.system();
 
+  private final LoadMeter meter = new LoadMeter();
   private final Deque<Work> parked = new ArrayDeque<>();
   private final Map<AttemptId, RunningAttempt> held = new LinkedHashMap<>();
   private int running;
@@ -52,6 +53,11 @@ final class Attempts {
     this.sessions = sessions;
     this.wake = wake;
     this.log = log;
+  }
+
+  /** What the attempts tell of the replica. */
+  LoadMeter meter() {
+    return meter;
   }
 
   int parked() {
@@ -128,7 +134,7 @@ final class Attempts {
   private RunningAttempt hold(Work work, long nowNanos) {
     int tokensMax = Math.max(0, work.sampling().maxTokens() - work.prefix().size());
     AttemptBuffer buffer = new AttemptBuffer(tokensMax, wake);
-    RunningAttempt attempt = new RunningAttempt(work, worker, buffer, settings, nowNanos);
+    RunningAttempt attempt = new RunningAttempt(work, worker, buffer, settings, meter, nowNanos);
     held.put(work.id(), attempt);
     return attempt;
   }

@@ -6,6 +6,7 @@ import akka.stream.Materializer;
 import akka.stream.StreamRefAttributes;
 import akka.stream.javadsl.Keep;
 import io.parley.routing.Dispatcher.FreeSlots;
+import io.parley.routing.Dispatcher.GivenBack;
 import io.parley.routing.Dispatcher.OpenStream;
 import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Taken;
@@ -15,6 +16,7 @@ import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
 import java.util.HashMap;
 import java.util.List;
@@ -26,7 +28,8 @@ import java.util.Set;
  * A worker's streams, one with each dispatcher. A stream is opened when the worker has a free slot,
  * because it begins with a demand; each stream asks for one work at a time, while there is a free
  * slot. So with D dispatchers at most D works (and D times the prefetch in the streams' buffers)
- * can come for the same last slot. Used by the worker's thread alone.
+ * can come for the same last slot; what is too much is given back. Used by the worker's thread
+ * alone.
  */
 final class DispatcherLinks {
 
@@ -60,6 +63,7 @@ final class DispatcherLinks {
   private final Map<ActorRef<WorkerCommand>, Link> links = new HashMap<>();
   private Set<ActorRef<WorkerCommand>> dispatchers = Set.of();
   private Optional<ModelInfo> model = Optional.empty();
+  private WorkerLoad load = WorkerLoad.UNKNOWN;
   private long lastLinkId;
 
   DispatcherLinks(ActorContext<WorkerMessage> context, WorkerSettings settings) {
@@ -92,7 +96,8 @@ final class DispatcherLinks {
   }
 
   /** The worker's load changed, or its dispatchers. */
-  void update(int freeSlots) {
+  void update(int freeSlots, WorkerLoad newLoad) {
+    load = newLoad;
     if (model.isEmpty()) {
       return;
     }
@@ -112,7 +117,8 @@ final class DispatcherLinks {
   }
 
   /** Reports the load again, in case that a report was lost. */
-  void reportAgain(int freeSlots) {
+  void reportAgain(int freeSlots, WorkerLoad newLoad) {
+    load = newLoad;
     for (Link link : List.copyOf(links.values())) {
       if (link.streamId.isPresent()) {
         report(link, freeSlots);
@@ -161,6 +167,16 @@ final class DispatcherLinks {
     return true;
   }
 
+  /** Gives a work back to its dispatcher: there is no room for it. */
+  void giveBack(Arrived message) {
+    Link link = find(message.linkId());
+    if (link != null && link.streamId.isPresent()) {
+      link.asks = false;
+      link.reported = 0;
+      link.dispatcher.tell(new GivenBack(worker, link.streamId.get(), message.work().id()));
+    }
+  }
+
   void over(Over message) {
     Link link = find(message.linkId());
     if (link != null) {
@@ -175,13 +191,13 @@ final class DispatcherLinks {
         StreamOpened.class,
         dispatcher,
         settings.openTimeout(),
-        replyTo -> new OpenStream(worker, served, freeSlots, replyTo),
+        replyTo -> new OpenStream(worker, served, freeSlots, replyTo, load),
         (stream, failure) -> new Opened(link.id, Optional.ofNullable(stream)));
   }
 
   private void report(Link link, int freeSlots) {
     link.reported = freeSlots;
-    link.dispatcher.tell(new FreeSlots(worker, link.streamId.orElseThrow(), freeSlots));
+    link.dispatcher.tell(new FreeSlots(worker, link.streamId.orElseThrow(), freeSlots, load));
   }
 
   private static void ask(Link link, int freeSlots) {

@@ -33,6 +33,10 @@ final class RunningAttempt {
   private final ActorRef<WorkerMessage> worker;
   private final AttemptBuffer buffer;
   private final WorkerSettings settings;
+  private final LoadMeter meter;
+  private final long arrivedNanos;
+  private long admittedNanos;
+  private boolean hasToken;
 
   private Optional<PromptInfo> prompt = Optional.empty();
   private Optional<Finish> finish = Optional.empty();
@@ -58,8 +62,11 @@ final class RunningAttempt {
       ActorRef<WorkerMessage> worker,
       AttemptBuffer buffer,
       WorkerSettings settings,
+      LoadMeter meter,
       long nowNanos) {
     this.work = work;
+    this.meter = meter;
+    this.arrivedNanos = nowNanos;
     this.worker = worker;
     this.buffer = buffer;
     this.settings = settings;
@@ -107,12 +114,31 @@ final class RunningAttempt {
     if (!owesAnything()) {
       progressNanos = nowNanos; // the session had nothing to answer until now
     }
+    measure(drained, nowNanos);
     int skipped = Math.min(skip, drained.tokens().size());
     skip -= skipped;
     tokens.addAll(drained.tokens().subList(skipped, drained.tokens().size()));
     finish = drained.finish();
     failure = drained.failure();
     prompt = prompt.or(drained::prompt);
+  }
+
+  private void measure(AttemptBuffer.Drained drained, long nowNanos) {
+    if (drained.prompt().isPresent()) {
+      admittedNanos = nowNanos;
+    }
+    if (hasToken || drained.tokens().isEmpty()) {
+      return;
+    }
+    hasToken = true;
+    meter.firstToken(nowNanos - arrivedNanos);
+    drained
+        .prompt()
+        .or(() -> prompt)
+        .ifPresent(
+            info ->
+                meter.prefilled(
+                    info.promptTokens() - info.cachedTokens(), nowNanos - admittedNanos));
   }
 
   /** A group interval has passed. */

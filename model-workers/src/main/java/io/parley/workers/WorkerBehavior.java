@@ -15,6 +15,7 @@ import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
@@ -65,6 +66,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   private Optional<Replica> replica = Optional.empty();
   private Optional<ModelId> served = Optional.empty(); // stays when the replica breaks
   private Duration restartAfter;
+  private long probationEnds; // first tokens, counted from the worker's start
   private boolean registered;
   private boolean loading;
   private boolean draining;
@@ -192,6 +194,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
    */
   private void breakDown() {
     getContext().getLog().error("The replica broke; another one is loaded");
+    probationEnds = attempts.meter().firstTokens() + 1;
     links.stop();
     attempts.failAll(FailureCode.ENGINE_FAILED, "the replica broke", now());
     replica.ifPresent(broken -> blocking.execute(broken::close));
@@ -232,7 +235,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     }
     stopServing();
     replica.ifPresent(attempts::cancelAll);
-    attempts.failAll(FailureCode.WORKER_LOST, "the worker leaves", now());
+    attempts.failAll(FailureCode.WORKER_LEFT, "the worker leaves", now());
     leaveSoon();
     return settle();
   }
@@ -270,6 +273,11 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   // --- works ---
 
   private Behavior<WorkerMessage> onArrived(DispatcherLinks.Arrived arrived) {
+    int over = replica.map(r -> occupied() + 1 - r.slots()).orElse(0);
+    if (over > settings.parkedMax()) {
+      links.giveBack(arrived);
+      return settle();
+    }
     int freeAfterwards = Math.max(0, freeSlots() - 1);
     if (replica.isPresent() && links.taken(arrived, freeAfterwards)) {
       attempts.park(arrived.work());
@@ -313,7 +321,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     }
     attempts.send(now());
     tickWhileNeeded();
-    links.update(freeSlots());
+    links.update(freeSlots(), workerLoad());
     boolean ending = leaving || draining;
     return ending && !loading && attempts.isEmpty() ? closeAndStop() : this;
   }
@@ -325,7 +333,25 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         || attempts.ended() >= settings.unacknowledgedMax()) {
       return 0;
     }
-    return Math.max(0, replica.get().slots() - attempts.running() - attempts.parked());
+    return Math.max(0, (isOnProbation() ? 1 : replica.get().slots()) - occupied());
+  }
+
+  private int occupied() {
+    return attempts.running() + attempts.parked();
+  }
+
+  /** A replica in place of one that broke takes one work at a time until one has a token. */
+  private boolean isOnProbation() {
+    return attempts.meter().firstTokens() < probationEnds;
+  }
+
+  private WorkerLoad workerLoad() {
+    LoadMeter meter = attempts.meter();
+    return new WorkerLoad(
+        replica.map(Replica::slots).orElse(0),
+        settings.weight(),
+        meter.firstTokenMillis(),
+        meter.prefillTokensPerSecond());
   }
 
   private void tickWhileNeeded() {
@@ -356,7 +382,12 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onHeartbeat() {
-    links.reportAgain(freeSlots());
+    Duration iteration = replica.map(Replica::iterationAge).orElse(Duration.ZERO);
+    if (!leaving && iteration.compareTo(settings.iterationTimeout()) > 0) {
+      getContext().getLog().error("An iteration lasts {}: the replica is stalled", iteration);
+      breakDown();
+    }
+    links.reportAgain(freeSlots(), workerLoad());
     return settle();
   }
 

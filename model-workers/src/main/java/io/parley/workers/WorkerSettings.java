@@ -20,6 +20,9 @@ import java.time.Duration;
  * @param restartMin the first wait before a broken replica is loaded again
  * @param restartMax the longest such wait
  * @param leaveTimeout how long a leaving worker waits for its sessions' answers
+ * @param iterationTimeout an iteration that lasts longer means that the replica is stalled
+ * @param parkedMax works beyond the slots that may wait at the worker; others are given back
+ * @param weight its share of the works, where the routing policy goes by it
  */
 public record WorkerSettings(
     Duration groupInterval,
@@ -33,7 +36,10 @@ public record WorkerSettings(
     Duration openTimeout,
     Duration restartMin,
     Duration restartMax,
-    Duration leaveTimeout) {
+    Duration leaveTimeout,
+    Duration iterationTimeout,
+    int parkedMax,
+    double weight) {
   private static final SettingsSection SECTION = new SettingsSection("parley.worker");
 
   public WorkerSettings {
@@ -50,6 +56,9 @@ public record WorkerSettings(
     SECTION.requirePositive("restart-min", restartMin);
     SECTION.requireAtLeast("restart-max", restartMax, "restart-min", restartMin);
     SECTION.requirePositive("leave-timeout", leaveTimeout);
+    SECTION.requirePositive("iteration-timeout", iterationTimeout);
+    SECTION.requireBetween("parked-max", parkedMax, 0, 1000);
+    SECTION.requireBetween("weight", weight, 0.001, 1000.0);
   }
 
   /**
@@ -71,7 +80,10 @@ public record WorkerSettings(
         SECTION.duration(root, "open-timeout"),
         SECTION.duration(root, "restart-min"),
         SECTION.duration(root, "restart-max"),
-        SECTION.duration(root, "leave-timeout"));
+        SECTION.duration(root, "leave-timeout"),
+        SECTION.duration(root, "iteration-timeout"),
+        SECTION.integer(root, "parked-max"),
+        SECTION.number(root, "weight"));
   }
 
   /**

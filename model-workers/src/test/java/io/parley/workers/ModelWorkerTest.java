@@ -219,7 +219,7 @@ class ModelWorkerTest {
     TestProbe<WorkerMessage> owner = node.kit.createTestProbe(WorkerMessage.class);
     WorkerSettings settings = settings(Duration.ofMinutes(5));
     Work work = work(model, sessionId, 1, List.of());
-    return new RunningAttempt(work, owner.ref(), buffer, settings, 0);
+    return new RunningAttempt(work, owner.ref(), buffer, settings, new LoadMeter(), 0);
   }
 
   @Test
@@ -339,6 +339,75 @@ class ModelWorkerTest {
   }
 
   @Test
+  void aStalledReplicaIsReplacedAndTheNewOneIsProbedWithOneWork() {
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(new ScriptedReplica(model, 2));
+          return opened.get(opened.size() - 1);
+        });
+    Work one = work(model, sessionId, 1, List.of());
+    node.submit(one);
+    await().atMost(PATIENCE).until(() -> !opened.isEmpty() && opened.get(0).started.size() == 1);
+
+    opened.get(0).iterationAge = Duration.ofSeconds(2); // and the settings allow one
+
+    Failed failed = expect(Failed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.ENGINE_FAILED);
+    failed.worker().orElseThrow().tell(new DropAttempt(failed.id()));
+    Work two = work(model, sessionId, 2, List.of());
+    Work three = work(model, sessionId, 3, List.of());
+    node.submit(two);
+    node.submit(three);
+    await().atMost(PATIENCE).until(() -> opened.size() == 2);
+    Listener probe = opened.get(1).listener(two.id());
+    expect(two.id(), Dispatched.class); // and again: time for another one to come
+    expect(two.id(), Dispatched.class);
+    assertThat(opened.get(1).started).containsExactly(two.id());
+
+    opened.get(1).admit(two.id(), 1);
+    assertThat(probe).isNotNull();
+    opened.get(1).listener(three.id());
+  }
+
+  @Test
+  void worksBeyondItsSlotsParkOnlyInASmallNumberAndOthersAreGivenBack() {
+    List<TestProbe<Dispatcher.WorkerCommand>> others = new ArrayList<>();
+    List<SourceQueueWithComplete<Work>> streams = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      others.add(node.kit.createTestProbe(Dispatcher.WorkerCommand.class));
+      node.kit
+          .system()
+          .receptionist()
+          .tell(Receptionist.register(Dispatcher.SERVICE_KEY, others.get(i).ref()));
+    }
+    startScripted();
+    for (int i = 0; i < 5; i++) {
+      streams.add(offerStream(others.get(i), i).first());
+    }
+    // all of them see two free slots, and give a work each
+    for (int i = 0; i < 5; i++) {
+      streams.get(i).offer(work(model, sessionId, i + 1, List.of()));
+    }
+
+    int taken = 0;
+    int givenBack = 0;
+    for (TestProbe<Dispatcher.WorkerCommand> other : others) {
+      Dispatcher.WorkerCommand said;
+      do {
+        said = other.receiveMessage(PATIENCE);
+      } while (!(said instanceof Dispatcher.Taken || said instanceof Dispatcher.GivenBack));
+      taken += said instanceof Dispatcher.Taken ? 1 : 0;
+      givenBack += said instanceof Dispatcher.GivenBack ? 1 : 0;
+    }
+    assertThat(taken).as("two run and one parks").isEqualTo(3);
+    assertThat(givenBack).isEqualTo(2);
+    assertThat(replica.started).hasSize(2);
+    others.forEach(TestProbe::stop);
+  }
+
+  @Test
   void anAttemptThatFailsByItselfLeavesTheOthersAlone() {
     startScripted();
     Work bad = work(model, sessionId, 1, List.of());
@@ -444,7 +513,7 @@ class ModelWorkerTest {
     assertThat(rest.finish()).isEmpty();
     rest.worker().tell(new GroupAccepted(work.id(), 3, false));
     Failed failed = expect(Failed.class);
-    assertThat(failed.code()).isEqualTo(FailureCode.WORKER_LOST);
+    assertThat(failed.code()).isEqualTo(FailureCode.WORKER_LEFT);
     rest.worker().tell(new GroupAccepted(work.id(), 3, true));
     session.expectTerminated(worker.orElseThrow());
     assertThat(replica.closed).isTrue();
@@ -488,7 +557,7 @@ class ModelWorkerTest {
     worker.orElseThrow().tell(new Drain(Duration.ofMillis(50)));
 
     first.worker().tell(new GroupAccepted(work.id(), 1, false));
-    assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.WORKER_LOST);
+    assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.WORKER_LEFT);
     assertThat(replica.cancelled).contains(work.id());
     first.worker().tell(new GroupAccepted(work.id(), 1, true));
     session.expectTerminated(worker.orElseThrow());
@@ -611,6 +680,9 @@ class ModelWorkerTest {
         Duration.ofSeconds(5),
         Duration.ofMillis(50),
         Duration.ofMillis(200),
-        Duration.ofSeconds(10));
+        Duration.ofSeconds(10),
+        Duration.ofSeconds(1),
+        1,
+        1);
   }
 }

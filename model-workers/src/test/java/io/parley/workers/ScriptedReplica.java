@@ -8,6 +8,7 @@ import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
 import io.parley.workers.replica.Replica;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -21,6 +22,7 @@ final class ScriptedReplica implements Replica {
   volatile boolean broken;
   volatile boolean full;
   volatile boolean refused;
+  volatile Duration iterationAge = Duration.ZERO;
 
   private final ModelInfo model;
   private final int slots;
@@ -80,6 +82,11 @@ final class ScriptedReplica implements Replica {
   @Override
   public boolean isBroken() {
     return broken;
+  }
+
+  @Override
+  public Duration iterationAge() {
+    return iterationAge;
   }
 
   @Override

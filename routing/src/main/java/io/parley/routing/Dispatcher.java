@@ -8,7 +8,11 @@ import io.parley.routing.protocol.CborSerializable;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /**
  * What a dispatcher understands. There is one on each session node, reached through {@link
@@ -41,6 +45,38 @@ public final class Dispatcher {
    */
   public record CancelQueued(AttemptId id) implements Command {}
 
+  /**
+   * An attempt that a worker took has ended, by its session's word. Not answered; a lost one is
+   * made up for when the worker goes, or forgotten in time.
+   */
+  public record Ended(AttemptId id) implements Command {}
+
+  /** Asks for what the dispatcher holds now. */
+  public record Inspect(ActorRef<Inspection> replyTo) implements Command {}
+
+  /**
+   * What a dispatcher holds.
+   *
+   * @param waiting works that wait, by model
+   * @param underWay works handed out whose workers have not confirmed them
+   */
+  public record Inspection(Map<ModelId, Integer> waiting, List<WorkerView> workers, int underWay) {
+    public Inspection {
+      waiting = Map.copyOf(waiting);
+      workers = List.copyOf(workers);
+    }
+  }
+
+  /**
+   * A worker as a dispatcher sees it.
+   *
+   * @param freeSlots by its latest report, less what is on its way to it
+   * @param underWay works on their way to it, from this dispatcher
+   * @param running works that it took from this dispatcher and whose end was not heard of
+   */
+  public record WorkerView(
+      ActorRef<WorkerMessage> worker, ModelId model, int freeSlots, int underWay, int running) {}
+
   /** Whether a work was queued. */
   public sealed interface SubmitReply extends CborSerializable {
     AttemptId id();
@@ -70,13 +106,19 @@ public final class Dispatcher {
    * Asks for a stream of works; an earlier stream of the same worker ends.
    *
    * @param freeSlots how many works the worker could start now
+   * @param load absent from a worker that does not know of it
    */
   public record OpenStream(
       ActorRef<WorkerMessage> worker,
       ModelInfo model,
       int freeSlots,
-      ActorRef<StreamOpened> replyTo)
-      implements WorkerCommand {}
+      ActorRef<StreamOpened> replyTo,
+      WorkerLoad load)
+      implements WorkerCommand {
+    public OpenStream {
+      load = Objects.requireNonNullElse(load, WorkerLoad.UNKNOWN);
+    }
+  }
 
   /**
    * The worker took a work out of its stream, and has {@code freeSlots} left. Until this arrives
@@ -87,7 +129,19 @@ public final class Dispatcher {
       implements WorkerCommand {}
 
   /** The worker's load changed; also sent again regularly, so that a lost one does no harm. */
-  public record FreeSlots(ActorRef<WorkerMessage> worker, long streamId, int freeSlots)
+  public record FreeSlots(
+      ActorRef<WorkerMessage> worker, long streamId, int freeSlots, WorkerLoad load)
+      implements WorkerCommand {
+    public FreeSlots {
+      load = Objects.requireNonNullElse(load, WorkerLoad.UNKNOWN);
+    }
+  }
+
+  /**
+   * The worker took a work out of its stream and has no room for it: others filled its last slots.
+   * The dispatcher puts it back to where it was in the queue.
+   */
+  public record GivenBack(ActorRef<WorkerMessage> worker, long streamId, AttemptId id)
       implements WorkerCommand {}
 
   /**

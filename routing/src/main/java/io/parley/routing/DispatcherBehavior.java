@@ -8,6 +8,7 @@ import akka.actor.typed.javadsl.AbstractBehavior;
 import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.Receive;
+import akka.actor.typed.javadsl.TimerScheduler;
 import akka.actor.typed.receptionist.Receptionist;
 import akka.japi.Pair;
 import akka.stream.Materializer;
@@ -17,15 +18,20 @@ import akka.stream.javadsl.Source;
 import akka.stream.javadsl.StreamRefs;
 import io.parley.routing.Dispatcher.CancelQueued;
 import io.parley.routing.Dispatcher.Command;
+import io.parley.routing.Dispatcher.Ended;
 import io.parley.routing.Dispatcher.FreeSlots;
 import io.parley.routing.Dispatcher.Full;
+import io.parley.routing.Dispatcher.GivenBack;
+import io.parley.routing.Dispatcher.Inspect;
+import io.parley.routing.Dispatcher.Inspection;
 import io.parley.routing.Dispatcher.NoWorker;
 import io.parley.routing.Dispatcher.OpenStream;
 import io.parley.routing.Dispatcher.Queued;
 import io.parley.routing.Dispatcher.StreamOpened;
 import io.parley.routing.Dispatcher.Submit;
-import io.parley.routing.Dispatcher.Taken;
 import io.parley.routing.Dispatcher.Withdrawn;
+import io.parley.routing.Dispatcher.WorkerView;
+import io.parley.routing.ModelLane.Offer;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.AttemptReport.Dispatched;
@@ -38,10 +44,10 @@ import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -62,7 +68,6 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
    */
   record Surroundings(
       RoutingSettings settings,
-      RoutingPolicy policy,
       Predicate<ModelId> served,
       Consumer<AttemptReport> sessions,
       Map<ModelId, FullQueue> full,
@@ -70,22 +75,24 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
 
   private record Sweep() implements Command {}
 
-  private record WorkerGone(ActorRef<WorkerMessage> worker) implements Command {}
+  /** Some work of the model has waited long enough for a certain worker. */
+  private record LookAgain(ModelId model) implements Command {}
 
-  /** One model's works, and how fast they go. */
-  private record Lane(WorkQueue queue, DrainRate rate) {}
+  private record WorkerGone(ActorRef<WorkerMessage> worker) implements Command {}
 
   private final Surroundings surroundings;
   private final RoutingSettings settings;
+  private final TimerScheduler<Command> timers;
   private final Materializer materializer;
   private final WorkerSentinels sentinels;
-  private final Map<ModelId, Lane> lanes = new HashMap<>();
+  private final Map<ModelId, ModelLane> lanes = new HashMap<>();
   private final Map<ActorRef<WorkerMessage>, WorkStream> streams = new HashMap<>();
   private final Map<Long, WorkStream> streamsById = new HashMap<>();
   private final Map<AttemptId, WorkStream> underWay = new HashMap<>();
-  private final Map<AttemptId, ActorRef<WorkerMessage>> taken;
+  private final Taken taken;
   private final Map<ModelId, Boolean> seen;
   private final Map<ModelId, Boolean> withdrawn;
+  private long lastSweepNanos = System.nanoTime();
 
   /**
    * Not from 0: a message of a stream before a restart must not be taken for one of a new stream.
@@ -104,21 +111,23 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
                   timers -> {
                     timers.startTimerWithFixedDelay(
                         new Sweep(), surroundings.settings().sweepInterval());
-                    return new DispatcherBehavior(context, surroundings);
+                    return new DispatcherBehavior(context, timers, surroundings);
                   });
             });
     return Behaviors.supervise(behavior).onFailure(SupervisorStrategy.restart());
   }
 
-  private DispatcherBehavior(ActorContext<Command> context, Surroundings surroundings) {
+  private DispatcherBehavior(
+      ActorContext<Command> context, TimerScheduler<Command> timers, Surroundings surroundings) {
     super(context);
+    this.timers = timers;
     this.surroundings = surroundings;
     this.settings = surroundings.settings();
     this.materializer = Materializer.createMaterializer(context);
     this.sentinels = WorkerSentinels.get(context.getSystem());
-    this.taken = bounded(settings.recentAttempts());
-    this.seen = bounded(settings.modelsMax());
-    this.withdrawn = bounded(settings.modelsMax());
+    this.taken = new Taken(settings.recentAttempts());
+    this.seen = Taken.bounded(settings.modelsMax());
+    this.withdrawn = Taken.bounded(settings.modelsMax());
   }
 
   @Override
@@ -126,55 +135,62 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     return newReceiveBuilder()
         .onMessage(Submit.class, this::onSubmit)
         .onMessage(CancelQueued.class, this::onCancel)
+        .onMessage(Ended.class, this::onEnded)
         .onMessage(OpenStream.class, this::onOpenStream)
         .onMessage(WorkSource.Pulled.class, this::onPulled)
-        .onMessage(Taken.class, this::onTaken)
+        .onMessage(Dispatcher.Taken.class, this::onTaken)
+        .onMessage(GivenBack.class, this::onGivenBack)
         .onMessage(FreeSlots.class, this::onFreeSlots)
         .onMessage(Withdrawn.class, this::onWithdrawn)
+        .onMessage(Inspect.class, this::onInspect)
         .onMessage(WorkSource.Ended.class, ended -> onStreamOver(streamsById.get(ended.streamId())))
-        .onMessage(WorkerGone.class, gone -> onStreamOver(streams.get(gone.worker())))
+        .onMessage(WorkerGone.class, gone -> onWorkerGone(gone.worker()))
+        .onMessage(LookAgain.class, look -> handOut(look.model()))
         .onMessage(Sweep.class, sweep -> onSweep())
         .onSignal(PreRestart.class, signal -> giveUp())
         .build();
   }
 
+  // --- what sessions say ---
+
   private Behavior<Command> onSubmit(Submit submit) {
     Work work = submit.work();
     AttemptId id = work.id();
-    Lane lane = lanes.get(work.model());
+    ModelLane lane = lanes.get(work.model());
     if (underWay.containsKey(id) || (lane != null && lane.queue().contains(id))) {
       submit.replyTo().tell(new Queued(id));
       return this;
     }
-    ActorRef<WorkerMessage> worker = taken.get(id);
-    if (worker != null) {
+    Optional<ActorRef<WorkerMessage>> worker = taken.by(id);
+    if (worker.isPresent()) {
       submit.replyTo().tell(new Queued(id));
-      surroundings.sessions().accept(new Dispatched(id, worker));
+      surroundings.sessions().accept(new Dispatched(id, worker.get()));
       return this;
     }
     if (!mayBeServed(work)) {
       submit.replyTo().tell(new NoWorker(id));
       return this;
     }
-    if (lane == null) {
-      if (lanes.size() >= settings.modelsMax()) {
+    if (lane == null || lane.queue().isEmpty()) {
+      long busy = lanes.values().stream().filter(other -> !other.queue().isEmpty()).count();
+      if (busy >= settings.modelsMax()) {
         submit.replyTo().tell(new Full(id, settings.retryAfterMax().toMillis()));
         return this;
       }
-      lane = newLane();
-      lanes.put(work.model(), lane);
     }
-    long now = System.nanoTime();
-    if (lane.queue().isEmpty()) {
-      lane.rate().startWaiting(now);
-    }
-    if (!lane.queue().offer(work, now)) {
-      submit.replyTo().tell(new Full(id, retryAfter(lane).toMillis()));
+    lane = lane(work.model());
+    Offer offer = lane.offer(work, System.nanoTime(), surroundings.clock().millis());
+    if (offer instanceof Offer.Refused refused) {
+      submit.replyTo().tell(new Full(id, refused.retryAfter().toMillis()));
+      settle(lane);
       return this;
     }
     submit.replyTo().tell(new Queued(id));
-    handOut(work.model());
-    return this;
+    return handOut(work.model());
+  }
+
+  private ModelLane lane(ModelId model) {
+    return lanes.computeIfAbsent(model, id -> new ModelLane(id, settings));
   }
 
   private boolean mayBeServed(Work work) {
@@ -191,7 +207,8 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   }
 
   private boolean isStreamed(ModelId model) {
-    return streams.values().stream().anyMatch(stream -> stream.model().equals(model));
+    ModelLane lane = lanes.get(model);
+    return lane != null && lane.isStreamed();
   }
 
   private Behavior<Command> onCancel(CancelQueued cancel) {
@@ -201,19 +218,30 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
       stream.takeBack(id);
       return this;
     }
-    ActorRef<WorkerMessage> worker = taken.get(id);
-    if (worker != null) {
-      worker.tell(new DropAttempt(id));
-      return this;
+    Optional<ActorRef<WorkerMessage>> worker = taken.by(id);
+    if (worker.isPresent()) {
+      worker.get().tell(new DropAttempt(id));
+      return onEnded(new Ended(id));
     }
-    for (ModelId model : List.copyOf(lanes.keySet())) {
-      if (lanes.get(model).queue().remove(id)) {
-        settle(model);
+    for (ModelLane lane : List.copyOf(lanes.values())) {
+      if (lane.queue().remove(id)) {
+        settle(lane);
         return this;
       }
     }
     return this;
   }
+
+  private Behavior<Command> onEnded(Ended ended) {
+    Optional<WorkStream> stream = taken.by(ended.id()).map(streams::get);
+    taken.ended(ended.id());
+    if (stream.isPresent() && stream.get().ended(ended.id())) {
+      return handOut(stream.get().model()); // another suspect may go there now
+    }
+    return this;
+  }
+
+  // --- what workers say ---
 
   private Behavior<Command> onOpenStream(OpenStream open) {
     onStreamOver(streams.get(open.worker()));
@@ -223,9 +251,11 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
         Source.fromGraph(new WorkSource(getContext().getSelf(), id))
             .toMat(StreamRefs.<Work>sourceRef(), Keep.both())
             .run(materializer);
-    WorkStream stream = new WorkStream(id, open.worker(), model, open.freeSlots(), ends.first());
+    WorkStream stream = new WorkStream(id, open.worker(), model, ends.first());
+    stream.report(open.freeSlots(), open.load(), System.nanoTime());
     streams.put(open.worker(), stream);
     streamsById.put(id, stream);
+    lane(model).add(stream);
     seen.put(model, true);
     withdrawn.remove(model);
     getContext().watchWith(open.worker(), new WorkerGone(open.worker()));
@@ -245,7 +275,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     return this;
   }
 
-  private Behavior<Command> onTaken(Taken message) {
+  private Behavior<Command> onTaken(Dispatcher.Taken message) {
     AttemptId id = message.id();
     WorkStream stream = current(message.worker(), message.streamId());
     if (stream == null) {
@@ -259,16 +289,27 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
       surroundings.sessions().accept(new Dispatched(id, message.worker()));
     } else {
       message.worker().tell(new DropAttempt(id));
+      onEnded(new Ended(id));
     }
-    stream.report(message.freeSlots());
-    handOut(stream.model());
-    return this;
+    stream.report(message.freeSlots(), stream.load(), System.nanoTime());
+    return handOut(stream.model());
+  }
+
+  private Behavior<Command> onGivenBack(GivenBack message) {
+    WorkStream stream = current(message.worker(), message.streamId());
+    if (stream == null) {
+      return this; // its session was told that the attempt is lost
+    }
+    underWay.remove(message.id());
+    stream.report(0, stream.load(), System.nanoTime());
+    stream.giveBack(message.id()).ifPresent(lane(stream.model()).queue()::putBack);
+    return handOut(stream.model());
   }
 
   private Behavior<Command> onFreeSlots(FreeSlots message) {
     WorkStream stream = current(message.worker(), message.streamId());
     if (stream != null) {
-      stream.report(message.freeSlots());
+      stream.report(message.freeSlots(), message.load(), System.nanoTime());
       handOut(stream.model());
     }
     return this;
@@ -285,78 +326,100 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     return stream != null && stream.id() == streamId ? stream : null;
   }
 
+  private Behavior<Command> onWorkerGone(ActorRef<WorkerMessage> worker) {
+    taken.gone(worker); // the sessions watch it, too
+    return onStreamOver(streams.get(worker));
+  }
+
   private Behavior<Command> onStreamOver(WorkStream stream) {
     if (stream == null) {
       return this;
     }
     streams.remove(stream.worker());
     streamsById.remove(stream.id());
+    lane(stream.model()).remove(stream);
     stream.complete();
     getContext().unwatch(stream.worker());
     sentinels.known(stream.worker()).ifPresent(getContext()::unwatch);
     stream.underWay().forEach(underWay::remove);
     // Not put back into the queue: the worker may have the work, only its confirmation was lost,
-    // and
-    // two workers must not run one attempt.
+    // and two workers must not run one attempt.
     stream.unconfirmed().forEach(id -> fail(id, FailureCode.WORKER_LOST, "the worker is gone"));
     return this;
   }
 
+  // --- what time brings ---
+
   private Behavior<Command> onSweep() {
+    long nowNanos = System.nanoTime();
+    takeOutSilentWorkers(nowNanos);
     long now = surroundings.clock().millis();
-    for (ModelId model : List.copyOf(lanes.keySet())) {
-      expire(model, now);
-      if (isGone(model)) {
-        failAll(model);
+    for (ModelLane lane : List.copyOf(lanes.values())) {
+      expire(lane, now);
+      if (isGone(lane.model())) {
+        failAll(lane);
       }
-      settle(model);
+      lane.sweep();
+      settle(lane);
     }
     return this;
   }
 
-  private void failAll(ModelId model) {
-    for (Work work : lanes.get(model).queue().all()) {
-      lanes.get(model).queue().remove(work.id());
+  /**
+   * A worker that says nothing for too long is taken for stalled: its works go elsewhere. It finds
+   * its stream ended when it goes on, and comes back by asking for another.
+   */
+  private void takeOutSilentWorkers(long nowNanos) {
+    long late = nowNanos - lastSweepNanos - settings.sweepInterval().toNanos();
+    lastSweepNanos = nowNanos;
+    if (late > settings.workerSilence().toNanos() / 2) {
+      // it was this process that stood still, and what the workers said is still to be read
+      streams.values().forEach(stream -> stream.heard(nowNanos));
+      return;
+    }
+    for (WorkStream stream : List.copyOf(streams.values())) {
+      if (stream.silentNanos(nowNanos) > settings.workerSilence().toNanos()) {
+        getContext().getLog().warn("The worker {} is silent; its works go on", stream.worker());
+        onStreamOver(stream);
+        taken
+            .gone(stream.worker())
+            .forEach(id -> fail(id, FailureCode.WORKER_LOST, "the worker is silent"));
+      }
+    }
+  }
+
+  private void failAll(ModelLane lane) {
+    for (Work work : lane.queue().all()) {
+      lane.queue().remove(work.id());
       fail(work.id(), FailureCode.MODEL_NOT_FOUND, "the model was unloaded");
     }
   }
 
   /** Gives works to workers until one of them runs out. */
-  private void handOut(ModelId model) {
-    Lane lane = lanes.get(model);
+  private Behavior<Command> handOut(ModelId model) {
+    ModelLane lane = lanes.get(model);
     if (lane == null) {
+      return this;
+    }
+    expire(lane, surroundings.clock().millis());
+    long now = System.nanoTime();
+    OptionalLong lookAgain = lane.handOut(now, (work, stream) -> underWay.put(work.id(), stream));
+    if (lookAgain.isPresent()) {
+      long wait = Math.max(0, lookAgain.getAsLong() - now) + Duration.ofMillis(1).toNanos();
+      timers.startSingleTimer(model, new LookAgain(model), Duration.ofNanos(wait));
+    }
+    settle(lane);
+    return this;
+  }
+
+  private void expire(ModelLane lane, long nowEpochMillis) {
+    List<Work> expired = lane.queue().removeExpired(nowEpochMillis);
+    if (expired.isEmpty()) {
       return;
     }
-    expire(model, surroundings.clock().millis());
-    for (Optional<Work> next = lane.queue().peek(); next.isPresent(); next = lane.queue().peek()) {
-      Work work = next.get();
-      Optional<WorkStream> stream = choose(work);
-      if (stream.isEmpty()) {
-        break;
-      }
-      lane.queue().take(work);
-      lane.rate().handedOut(System.nanoTime());
-      underWay.put(work.id(), stream.get());
-      stream.get().hand(work);
-    }
-    settle(model);
-  }
-
-  private Optional<WorkStream> choose(Work work) {
-    List<RoutingPolicy.WaitingWorker> waiting =
-        streams.values().stream()
-            .filter(stream -> stream.waits() && stream.model().equals(work.model()))
-            .map(WorkStream::asWaiting)
-            .toList();
-    if (waiting.isEmpty()) {
-      return Optional.empty();
-    }
-    return surroundings.policy().choose(work, waiting).map(chosen -> streams.get(chosen.worker()));
-  }
-
-  private void expire(ModelId model, long nowEpochMillis) {
+    ModelId model = lane.model();
     boolean everServed = seen.containsKey(model) || surroundings.served().test(model);
-    for (Work work : lanes.get(model).queue().removeExpired(nowEpochMillis)) {
+    for (Work work : expired) {
       if (everServed) {
         fail(work.id(), FailureCode.QUEUE_TIMEOUT, "no worker had room in time");
       } else {
@@ -366,25 +429,28 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   }
 
   /** After a queue changed: forgets an empty one, and sets the gauge of a full one. */
-  private void settle(ModelId model) {
-    Lane lane = lanes.get(model);
-    if (lane.queue().isFull()) {
-      surroundings.full().put(model, lane.queue().full(retryAfter(lane).toMillis()));
+  private void settle(ModelLane lane) {
+    Optional<FullQueue> full = lane.full(System.nanoTime());
+    if (full.isPresent()) {
+      surroundings.full().put(lane.model(), full.get());
       return;
     }
-    surroundings.full().remove(model);
-    if (lane.queue().isEmpty() && !isStreamed(model)) {
-      lanes.remove(model);
+    surroundings.full().remove(lane.model());
+    if (lane.isIdle()) {
+      lanes.remove(lane.model());
+      timers.cancel(lane.model());
     }
   }
 
-  private Duration retryAfter(Lane lane) {
-    int tenth = Math.max(1, settings.queueCapacity() / 10);
-    Duration estimate = lane.rate().timeFor(tenth, System.nanoTime());
-    if (estimate.compareTo(settings.retryAfterMin()) < 0) {
-      return settings.retryAfterMin();
-    }
-    return estimate.compareTo(settings.retryAfterMax()) > 0 ? settings.retryAfterMax() : estimate;
+  private Behavior<Command> onInspect(Inspect inspect) {
+    List<WorkerView> workers =
+        streams.values().stream()
+            .map(stream -> stream.view(taken.running(stream.worker())))
+            .toList();
+    Map<ModelId, Integer> waiting = new HashMap<>();
+    lanes.forEach((model, lane) -> waiting.put(model, lane.queue().size()));
+    inspect.replyTo().tell(new Inspection(waiting, workers, underWay.size()));
+    return this;
   }
 
   private Behavior<Command> giveUp() {
@@ -402,23 +468,5 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
 
   private void fail(AttemptId id, FailureCode code, String message) {
     surroundings.sessions().accept(new Failed(id, code, message));
-  }
-
-  private Lane newLane() {
-    return new Lane(
-        new WorkQueue(settings.queueCapacity(), settings.bulkPatience().toNanos()),
-        new DrainRate());
-  }
-
-  /** A map that forgets its oldest entry past {@code max}. */
-  private static <K, V> Map<K, V> bounded(int max) {
-    return new LinkedHashMap<>() {
-      private static final long serialVersionUID = 1L;
-
-      @Override
-      protected boolean removeEldestEntry(Map.Entry<K, V> eldest) {
-        return size() > max;
-      }
-    };
   }
 }

@@ -6,12 +6,15 @@ import akka.actor.typed.Behavior;
 import akka.actor.typed.Extension;
 import akka.actor.typed.ExtensionId;
 import akka.actor.typed.Props;
+import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.TenantId;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * The way to this node's {@link Dispatcher}. The first call of {@link #local()} starts it, unless
@@ -34,7 +37,7 @@ public final class Dispatchers implements Extension {
 
   /** This node's dispatcher. */
   public synchronized ActorRef<Dispatcher.Command> local() {
-    return dispatcher == null ? start(RoutingPolicy.mostFreeSlots()) : dispatcher;
+    return dispatcher == null ? start() : dispatcher;
   }
 
   /**
@@ -43,17 +46,29 @@ public final class Dispatchers implements Extension {
    * @throws IllegalStateException when it runs already
    * @throws IllegalArgumentException when a setting is wrong
    */
-  public ActorRef<Dispatcher.Command> start(RoutingPolicy policy) {
+  public ActorRef<Dispatcher.Command> start() {
     WorkerDirectory directory = WorkerDirectory.get(system);
     return start(
         DispatcherBehavior.create(
             new DispatcherBehavior.Surroundings(
                 RoutingSettings.from(system.settings().config()),
-                policy,
                 directory::serves,
                 SessionReports.bySharding(system),
                 full,
                 InstantSource.system())));
+  }
+
+  /**
+   * A dispatcher beside the node's own, for simulations of many nodes in one.
+   *
+   * @param served whether a worker serves the model
+   * @param sessions takes what is to be told to the sessions
+   */
+  public static Behavior<Dispatcher.Command> behavior(
+      RoutingSettings settings, Predicate<ModelId> served, Consumer<AttemptReport> sessions) {
+    return DispatcherBehavior.create(
+        new DispatcherBehavior.Surroundings(
+            settings, served, sessions, new ConcurrentHashMap<>(), InstantSource.system()));
   }
 
   /**

@@ -136,7 +136,7 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
     if (lane.queue().waiting() == 0) {
       lane.rate().startWaiting(now);
     }
-    if (!lane.queue().offer(part, now)) {
+    if (!lane.queue().offer(part)) {
       part.replyTo.tell(full(part, retryAfter(lane)));
       return this;
     }
@@ -226,7 +226,7 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
     if (part.attempts >= ATTEMPTS_MAX) {
       finish(part, otherwise);
     } else {
-      lanes.get(part.model.id()).queue().putBack(part, System.nanoTime());
+      lanes.get(part.model.id()).queue().putBack(part);
     }
   }
 

@@ -15,7 +15,7 @@ import java.util.Optional;
  */
 final class EmbeddingQueue {
   private final long bytesMax;
-  private final FairLine<String, EmbeddingPart> line = new FairLine<>();
+  private final FairLine<String, EmbeddingPart> line = new FairLine<>(tenant -> 1);
   private final Map<TenantId, Long> bytesOfTenants = new HashMap<>();
   private long bytes;
 
@@ -24,13 +24,13 @@ final class EmbeddingQueue {
   }
 
   /** Takes a request in; false when there is no room. An empty queue has room for any. */
-  boolean offer(EmbeddingPart part, long nowNanos) {
+  boolean offer(EmbeddingPart part) {
     if (!hasRoom(part)) {
       return false;
     }
     bytes += part.bytes;
     bytesOfTenants.merge(part.tenant(), part.bytes, Long::sum);
-    line.add(part.tenant(), part.id(), part, nowNanos);
+    line.add(part.tenant(), part.id(), part);
     return true;
   }
 
@@ -45,18 +45,17 @@ final class EmbeddingQueue {
 
   /** The request whose turn it is. */
   Optional<EmbeddingPart> peek() {
-    return line.first().map(FairLine.Waiting::item);
+    return line.first();
   }
 
   /** Takes a request out of the line to hand it out; it goes on counting. */
   void take(EmbeddingPart part) {
-    line.remove(part.tenant(), part.id());
-    line.goBehind(part.tenant());
+    line.take(part.tenant(), part.id());
   }
 
   /** One that was handed out waits again. */
-  void putBack(EmbeddingPart part, long nowNanos) {
-    line.add(part.tenant(), part.id(), part, nowNanos);
+  void putBack(EmbeddingPart part) {
+    line.add(part.tenant(), part.id(), part);
   }
 
   /** Lets a request go, wherever it is. */

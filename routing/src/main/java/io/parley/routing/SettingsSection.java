@@ -2,6 +2,7 @@ package io.parley.routing;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigObject;
 import java.time.Duration;
 import java.util.function.Function;
 
@@ -35,6 +36,11 @@ public record SettingsSection(String path) {
 
   public String text(Config root, String key) {
     return read(key, "a text", root.getConfig(path)::getString);
+  }
+
+  /** A section whose keys the user chooses. */
+  public ConfigObject object(Config root, String key) {
+    return read(key, "a section", root.getConfig(path)::getObject);
   }
 
   private <T> T read(String key, String allowed, Function<String, T> getter) {
@@ -84,7 +90,8 @@ public record SettingsSection(String path) {
     }
   }
 
-  private IllegalArgumentException bad(String key, String allowed, Object value) {
+  /** What to throw for a value that is not allowed. */
+  public IllegalArgumentException bad(String key, String allowed, Object value) {
     return new IllegalArgumentException(
         path + "." + key + " must be " + allowed + ", not " + value);
   }

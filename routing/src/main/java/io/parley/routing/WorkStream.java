@@ -1,40 +1,44 @@
 package io.parley.routing;
 
 import akka.actor.typed.ActorRef;
+import io.parley.routing.policy.Candidate;
+import io.parley.routing.policy.WaitingWork;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ModelId;
-import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** A worker's stream as its dispatcher sees it. Used by the dispatcher's thread alone. */
-final class WorkStream {
+final class WorkStream implements Candidate {
   private final long id;
   private final ActorRef<WorkerMessage> worker;
   private final ModelId model;
   private final WorkSource.Handle handle;
 
   /** Handed out and not confirmed; at most the stream's buffers hold. */
-  private final Set<AttemptId> underWay = new LinkedHashSet<>();
+  private final Map<AttemptId, WaitingWork> underWay = new LinkedHashMap<>();
 
   /** Of these, the ones that their session took back. */
   private final Set<AttemptId> takenBack = new LinkedHashSet<>();
 
-  private int freeSlots;
-  private boolean waits;
-  private long waitsSinceNanos;
+  /** Works here, under way or running, that may have killed the worker before. */
+  private final Set<AttemptId> suspects = new LinkedHashSet<>();
 
-  WorkStream(
-      long id,
-      ActorRef<WorkerMessage> worker,
-      ModelId model,
-      int freeSlots,
-      WorkSource.Handle handle) {
+  private long heardNanos;
+  private int freeSlots;
+  private WorkerLoad load = WorkerLoad.UNKNOWN;
+  private boolean waits;
+  private long waitingSinceNanos;
+
+  WorkStream(long id, ActorRef<WorkerMessage> worker, ModelId model, WorkSource.Handle handle) {
     this.id = id;
     this.worker = worker;
     this.model = model;
-    this.freeSlots = freeSlots;
     this.handle = handle;
   }
 
@@ -42,7 +46,8 @@ final class WorkStream {
     return id;
   }
 
-  ActorRef<WorkerMessage> worker() {
+  @Override
+  public ActorRef<WorkerMessage> worker() {
     return worker;
   }
 
@@ -50,50 +55,98 @@ final class WorkStream {
     return model;
   }
 
+  /** Whether it asks for a work and has a slot: one bound to a full worker could start sooner. */
   boolean waits() {
-    return waits;
+    return waits && freeSlots > 0;
   }
 
-  RoutingPolicy.WaitingWorker asWaiting() {
-    return new RoutingPolicy.WaitingWorker(worker, freeSlots, waitsSinceNanos);
+  @Override
+  public int freeSlots() {
+    return freeSlots;
+  }
+
+  @Override
+  public WorkerLoad load() {
+    return load;
+  }
+
+  @Override
+  public long waitingSinceNanos() {
+    return waitingSinceNanos;
+  }
+
+  /** The worker gave a sign of life. */
+  void heard(long nowNanos) {
+    heardNanos = nowNanos;
+  }
+
+  /** For how long the worker gave none. */
+  long silentNanos(long nowNanos) {
+    return nowNanos - heardNanos;
+  }
+
+  /** Whether a work that may have killed its last worker is with this one: no other such comes. */
+  boolean hasSuspect() {
+    return !suspects.isEmpty();
+  }
+
+  /** A work has ended; true when it was a suspect. */
+  boolean ended(AttemptId attempt) {
+    return suspects.remove(attempt);
+  }
+
+  Dispatcher.WorkerView view(int running) {
+    return new Dispatcher.WorkerView(worker, model, freeSlots, underWay.size(), running);
   }
 
   void pulled(long nowNanos) {
     waits = true;
-    waitsSinceNanos = nowNanos;
+    waitingSinceNanos = nowNanos;
   }
 
   /** What the worker has free, by its own report; what is on its way there will use some of it. */
-  void report(int reportedFreeSlots) {
+  void report(int reportedFreeSlots, WorkerLoad reportedLoad, long nowNanos) {
+    heard(nowNanos);
     freeSlots = Math.max(0, reportedFreeSlots - underWay.size());
+    load = reportedLoad;
   }
 
-  void hand(Work work) {
+  void hand(WaitingWork work) {
     waits = false;
     freeSlots = Math.max(0, freeSlots - 1);
-    underWay.add(work.id());
-    handle.push(work);
+    underWay.put(work.id(), work);
+    if (work.work().suspect()) {
+      suspects.add(work.id());
+    }
+    handle.push(work.work());
   }
 
-  void takeBack(AttemptId id) {
-    takenBack.add(id);
+  void takeBack(AttemptId attempt) {
+    takenBack.add(attempt);
   }
 
   /** The worker has the work: whether its session still wants it. */
-  boolean confirm(AttemptId id) {
-    underWay.remove(id);
-    return !takenBack.remove(id);
+  boolean confirm(AttemptId attempt) {
+    underWay.remove(attempt);
+    return !takenBack.remove(attempt);
+  }
+
+  /** The worker had no slot left: the work, unless its session does not want it any more. */
+  Optional<WaitingWork> giveBack(AttemptId attempt) {
+    WaitingWork work = underWay.remove(attempt);
+    suspects.remove(attempt);
+    return takenBack.remove(attempt) ? Optional.empty() : Optional.ofNullable(work);
   }
 
   /** What was handed out and not confirmed, without what was taken back. */
   Set<AttemptId> unconfirmed() {
-    Set<AttemptId> lost = new LinkedHashSet<>(underWay);
+    Set<AttemptId> lost = new LinkedHashSet<>(underWay.keySet());
     lost.removeAll(takenBack);
     return lost;
   }
 
   Set<AttemptId> underWay() {
-    return Set.copyOf(underWay);
+    return Set.copyOf(underWay.keySet());
   }
 
   void complete() {

@@ -13,8 +13,10 @@ import akka.stream.testkit.TestSubscriber;
 import akka.stream.testkit.javadsl.TestSink;
 import io.parley.routing.Dispatcher.CancelQueued;
 import io.parley.routing.Dispatcher.Command;
+import io.parley.routing.Dispatcher.Ended;
 import io.parley.routing.Dispatcher.FreeSlots;
 import io.parley.routing.Dispatcher.Full;
+import io.parley.routing.Dispatcher.GivenBack;
 import io.parley.routing.Dispatcher.NoWorker;
 import io.parley.routing.Dispatcher.OpenStream;
 import io.parley.routing.Dispatcher.Queued;
@@ -37,10 +39,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -48,13 +48,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class DispatcherTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final Duration NOTHING = Duration.ofMillis(150);
   private static ActorTestKit kit;
 
   private final AtomicLong nowEpochMillis = new AtomicLong(1_000);
   private final AtomicBoolean served = new AtomicBoolean(true);
-  private final AtomicBoolean policyFails = new AtomicBoolean();
-  private final AtomicInteger handedOut = new AtomicInteger();
+  private final AtomicBoolean fails = new AtomicBoolean();
   private final Map<ModelId, FullQueue> gauge = new ConcurrentHashMap<>();
   private TestProbe<AttemptReport> sessions;
   private TestProbe<SubmitReply> replies;
@@ -76,33 +76,26 @@ class DispatcherTest {
     sessions = kit.createTestProbe(AttemptReport.class);
     replies = kit.createTestProbe(SubmitReply.class);
     RoutingSettings settings =
-        new RoutingSettings(
-            100,
-            2,
-            Duration.ofSeconds(30),
-            1,
-            Duration.ofMillis(20),
-            Duration.ofSeconds(1),
-            Duration.ofSeconds(60),
-            100,
-            Duration.ofMillis(100));
-    RoutingPolicy policy =
-        (work, waiting) -> {
-          if (policyFails.get()) {
-            throw new IllegalStateException("a bug in a policy");
-          }
-          Optional<RoutingPolicy.WaitingWorker> chosen =
-              RoutingPolicy.mostFreeSlots().choose(work, waiting);
-          chosen.ifPresent(worker -> handedOut.incrementAndGet());
-          return chosen;
-        };
+        Fixtures.settings(
+            """
+            queue-capacity = 100
+            models-max = 2
+            sweep-interval = 20ms
+            recent-attempts = 100
+            policy = least-loaded
+            worker-silence = 1s
+            """);
     dispatcher =
         kit.spawn(
             DispatcherBehavior.create(
                 new DispatcherBehavior.Surroundings(
                     settings,
-                    policy,
-                    model -> served.get(),
+                    model -> {
+                      if (fails.get()) {
+                        throw new IllegalStateException("a bug");
+                      }
+                      return served.get();
+                    },
                     sessions.ref()::tell,
                     gauge,
                     () -> Instant.ofEpochMilli(nowEpochMillis.get()))));
@@ -298,7 +291,7 @@ class DispatcherTest {
     worker.demand(1);
     worker.confirm(worker.next(), 4);
     sessions.expectMessageClass(Dispatched.class);
-    await().untilAsserted(() -> assertThat(handedOut).as("the second work parks").hasValue(2));
+    await().until(() -> inspect().underWay() == 1); // the second work parks
 
     worker.probe.stop();
 
@@ -343,20 +336,87 @@ class DispatcherTest {
     worker.demand(1);
     submit(work(1));
     submit(work(2));
-    policyFails.set(true);
-    worker.report(1);
+    fails.set(true);
+    dispatcher.tell(new Withdrawn(worker.ref(), MODEL.id()));
+    worker.cancelStream(); // so that it asks the directory
 
     List<Integer> lost = new ArrayList<>();
     lost.add(sessions.expectMessageClass(Failed.class).id().turn());
     lost.add(sessions.expectMessageClass(Failed.class).id().turn());
     assertThat(lost).containsExactlyInAnyOrder(1, 2);
-    worker.expectStreamOver();
-
-    policyFails.set(false);
+    fails.set(false);
     submit(work(3));
     TestWorker again = new TestWorker(1);
     again.demand(1);
     assertThat(again.next()).isEqualTo(work(3));
+  }
+
+  @Test
+  void aWorkThatAWorkerHasNoRoomForGoesToTheNextOne() {
+    TestWorker worker = new TestWorker(1);
+    worker.demand(1);
+    submit(work(1));
+    submit(work(2));
+    worker.giveBack(worker.next());
+    TestWorker other = new TestWorker(2);
+    other.demand(2);
+
+    assertThat(other.next()).isEqualTo(work(1));
+    other.confirm(work(1), 1);
+    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work(1).id(), other.ref()));
+    assertThat(other.next()).isEqualTo(work(2));
+    worker.expectNothing();
+  }
+
+  @Test
+  void aSilentWorkerLosesItsWorksAndComesBackWhenItSpeaks() {
+    TestWorker worker = new TestWorker(3);
+    submit(work(1));
+    submit(work(2));
+    submit(work(3));
+    worker.demand(3);
+    for (int free = 2; free >= 0; free--) {
+      worker.confirm(worker.next(), free);
+      sessions.expectMessageClass(Dispatched.class);
+    }
+    dispatcher.tell(new Ended(work(2).id()));
+
+    List<Integer> lost = new ArrayList<>();
+    lost.add(sessions.receiveMessage(PATIENCE).id().turn());
+    lost.add(sessions.receiveMessage(PATIENCE).id().turn());
+    assertThat(lost).containsExactlyInAnyOrder(1, 3); // the second had ended
+    worker.expectStreamOver();
+    assertThat(inspect().workers()).isEmpty();
+
+    TestWorker again = new TestWorker(worker.probe, 1);
+    again.demand(1);
+    submit(work(4));
+    assertThat(again.next()).isEqualTo(work(4));
+  }
+
+  @Test
+  void aWorkerHasOneSuspectAtATime() {
+    TestWorker worker = new TestWorker(4);
+    worker.demand(4);
+    submit(Fixtures.suspect(work(1)));
+    submit(Fixtures.suspect(work(2)));
+    submit(work(3));
+    Work first = worker.next();
+    worker.confirm(first, 3);
+    assertThat(first.id().turn()).isEqualTo(1);
+    Work second = worker.next();
+    worker.confirm(second, 2);
+    assertThat(second.id().turn()).as("others go on").isEqualTo(3);
+    worker.expectNothing();
+
+    dispatcher.tell(new Ended(first.id()));
+    assertThat(worker.next().id().turn()).isEqualTo(2);
+  }
+
+  private Dispatcher.Inspection inspect() {
+    TestProbe<Dispatcher.Inspection> probe = kit.createTestProbe(Dispatcher.Inspection.class);
+    dispatcher.tell(new Dispatcher.Inspect(probe.ref()));
+    return probe.receiveMessage();
   }
 
   private void submit(Work work) {
@@ -366,13 +426,18 @@ class DispatcherTest {
 
   /** The worker's side of one stream, with demand by hand. */
   private final class TestWorker {
-    private final TestProbe<WorkerMessage> probe = kit.createTestProbe(WorkerMessage.class);
+    private final TestProbe<WorkerMessage> probe;
     private final long streamId;
     private final TestSubscriber.Probe<Work> stream;
 
     TestWorker(int freeSlots) {
+      this(kit.createTestProbe(WorkerMessage.class), freeSlots);
+    }
+
+    TestWorker(TestProbe<WorkerMessage> probe, int freeSlots) {
+      this.probe = probe;
       TestProbe<StreamOpened> opened = kit.createTestProbe(StreamOpened.class);
-      dispatcher.tell(new OpenStream(probe.ref(), MODEL, freeSlots, opened.ref()));
+      dispatcher.tell(new OpenStream(probe.ref(), MODEL, freeSlots, opened.ref(), null));
       StreamOpened answer = opened.receiveMessage();
       streamId = answer.streamId();
       stream =
@@ -401,7 +466,7 @@ class DispatcherTest {
     }
 
     void expectStreamOver() {
-      stream.expectError();
+      stream.expectComplete();
     }
 
     void cancelStream() {
@@ -412,8 +477,12 @@ class DispatcherTest {
       dispatcher.tell(new Taken(probe.ref(), streamId, work.id(), freeSlots));
     }
 
+    void giveBack(Work work) {
+      dispatcher.tell(new GivenBack(probe.ref(), streamId, work.id()));
+    }
+
     void report(int freeSlots) {
-      dispatcher.tell(new FreeSlots(probe.ref(), streamId, freeSlots));
+      dispatcher.tell(new FreeSlots(probe.ref(), streamId, freeSlots, null));
     }
   }
 }

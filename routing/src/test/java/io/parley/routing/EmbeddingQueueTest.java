@@ -37,23 +37,23 @@ class EmbeddingQueueTest {
   void isBoundedAndKeepsRoomForOthers() {
     EmbeddingQueue queue = new EmbeddingQueue(10 * TEXT_BYTES);
     EmbeddingPart first = part(ALICE, 6);
-    assertThat(queue.offer(first, 0)).isTrue();
-    assertThat(queue.offer(part(ALICE, 4), 0)).isTrue();
-    assertThat(queue.offer(part(ALICE, 1), 0)).isFalse();
-    assertThat(queue.offer(part(BOB, 6), 0)).as("more than a half").isFalse();
-    assertThat(queue.offer(part(BOB, 5), 0)).as("bob's share").isTrue();
-    assertThat(queue.offer(part(BOB, 1), 0)).isFalse();
+    assertThat(queue.offer(first)).isTrue();
+    assertThat(queue.offer(part(ALICE, 4))).isTrue();
+    assertThat(queue.offer(part(ALICE, 1))).isFalse();
+    assertThat(queue.offer(part(BOB, 6))).as("more than a half").isFalse();
+    assertThat(queue.offer(part(BOB, 5))).as("bob's share").isTrue();
+    assertThat(queue.offer(part(BOB, 1))).isFalse();
     queue.take(first);
-    assertThat(queue.offer(part(ALICE, 1), 0)).as("handed out, not answered").isFalse();
+    assertThat(queue.offer(part(ALICE, 1))).as("handed out, not answered").isFalse();
     queue.release(first);
-    assertThat(queue.offer(part(ALICE, 1), 0)).isTrue();
+    assertThat(queue.offer(part(ALICE, 1))).isTrue();
   }
 
   @Test
   void anEmptyQueueTakesWhatIsLargerThanItsBound() {
     EmbeddingQueue queue = new EmbeddingQueue(TEXT_BYTES);
-    assertThat(queue.offer(part(ALICE, 3), 0)).isTrue();
-    assertThat(queue.offer(part(ALICE, 1), 0)).isFalse();
+    assertThat(queue.offer(part(ALICE, 3))).isTrue();
+    assertThat(queue.offer(part(ALICE, 1))).isFalse();
   }
 
   @Test
@@ -61,7 +61,7 @@ class EmbeddingQueueTest {
     EmbeddingQueue queue = new EmbeddingQueue(1 << 20);
     List<EmbeddingPart> parts =
         List.of(part(ALICE, 1), part(ALICE, 1), part(ALICE, 1), part(BOB, 1));
-    parts.forEach(part -> queue.offer(part, 0));
+    parts.forEach(part -> queue.offer(part));
     List<EmbeddingPart> order = new ArrayList<>();
     while (queue.waiting() > 0) {
       EmbeddingPart next = queue.peek().orElseThrow();
@@ -84,7 +84,7 @@ class EmbeddingQueueTest {
         switch (random.nextInt(4)) {
           case 0 -> {
             EmbeddingPart part = part(new TenantId("t" + random.nextInt(3)), 1 + random.nextInt(9));
-            if (queue.offer(part, step)) {
+            if (queue.offer(part)) {
               waiting.add(part);
             }
           }
@@ -100,7 +100,7 @@ class EmbeddingQueueTest {
           case 2 -> {
             if (!out.isEmpty()) {
               EmbeddingPart lost = out.remove(random.nextInt(out.size()));
-              queue.putBack(lost, step);
+              queue.putBack(lost);
               waiting.add(lost);
             }
           }
@@ -117,7 +117,7 @@ class EmbeddingQueueTest {
       waiting.forEach(queue::release);
       out.forEach(queue::release);
       assertThat(queue.isEmpty()).as("seed %d", seed).isTrue();
-      assertThat(queue.offer(part(ALICE, 40), 0)).as("seed %d", seed).isTrue();
+      assertThat(queue.offer(part(ALICE, 40))).as("seed %d", seed).isTrue();
     }
   }
 }

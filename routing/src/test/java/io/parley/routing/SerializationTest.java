@@ -5,10 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import akka.actor.testkit.typed.javadsl.ActorTestKit;
 import akka.actor.typed.ActorRef;
+import akka.actor.typed.javadsl.Adapter;
+import akka.serialization.Serialization;
+import akka.serialization.SerializationExtension;
+import akka.serialization.Serializer;
+import akka.serialization.Serializers;
+import akka.serialization.jackson.JacksonObjectMapperProvider;
 import akka.stream.javadsl.Source;
 import akka.stream.javadsl.StreamRefs;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.routing.Dispatcher.FreeSlots;
 import io.parley.routing.Dispatcher.Full;
+import io.parley.routing.Dispatcher.GivenBack;
 import io.parley.routing.Dispatcher.NoWorker;
 import io.parley.routing.Dispatcher.OpenStream;
 import io.parley.routing.Dispatcher.Queued;
@@ -44,9 +53,11 @@ import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.TokenLogProb;
 import io.parley.routing.protocol.TokenLogProb.Alternative;
 import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -65,6 +76,8 @@ class SerializationTest {
 
   private static final ModelInfo ENCODER =
       new ModelInfo(ModelId.parse("encoder@1"), 256, 1_700_000_000L, "tests", "Apache-2.0", 384);
+
+  private static final WorkerLoad LOAD = new WorkerLoad(8, 2.5, 120.5, 900);
 
   private ActorTestKit kit;
 
@@ -119,7 +132,8 @@ class SerializationTest {
             ContextPolicy.ERROR,
             Priority.INTERACTIVE,
             5,
-            6),
+            6,
+            true),
         MODEL,
         ENCODER,
         new EmbeddingRequest.Texts(
@@ -151,9 +165,10 @@ class SerializationTest {
         new Queued(ID),
         new Full(ID, 2_000),
         new NoWorker(ID),
-        new OpenStream(worker, MODEL, 4, kit.createTestProbe(StreamOpened.class).ref()),
+        new OpenStream(worker, MODEL, 4, kit.createTestProbe(StreamOpened.class).ref(), LOAD),
         new Taken(worker, -5L, ID, 3),
-        new FreeSlots(worker, 5L, 3),
+        new FreeSlots(worker, 5L, 3, LOAD),
+        new GivenBack(worker, 5L, ID),
         new Withdrawn(worker, MODEL.id()),
         new WorkerDirectory.Describe(kit.createTestProbe(WorkerDirectory.Description.class).ref()),
         new WorkerDirectory.Description(worker, MODEL));
@@ -187,6 +202,32 @@ class SerializationTest {
           .usingRecursiveComparison()
           .isEqualTo(message);
     }
+  }
+
+  @Test
+  void whatAnOlderNodeSaysIsUnderstood() throws IOException {
+    ActorRef<WorkerMessage> worker = kit.createTestProbe(WorkerMessage.class).ref();
+
+    assertThat(without("load", new FreeSlots(worker, 5L, 3, LOAD)))
+        .isEqualTo(new FreeSlots(worker, 5L, 3, WorkerLoad.UNKNOWN));
+    assertThat(without("suspect", Fixtures.suspect(Fixtures.work(1)))).isEqualTo(Fixtures.work(1));
+  }
+
+  /** The message as it comes from a node that does not know one of its fields. */
+  private Object without(String field, CborSerializable message) throws IOException {
+    Serialization serialization = SerializationExtension.get(Adapter.toClassic(kit.system()));
+    ObjectMapper cbor =
+        JacksonObjectMapperProvider.get(Adapter.toClassic(kit.system()))
+            .getOrCreate("jackson-cbor", Optional.empty());
+    Serializer serializer = serialization.findSerializerFor(message);
+    ObjectNode tree = (ObjectNode) cbor.readTree(serialization.serialize(message).get());
+    assertThat(tree.remove(field)).isNotNull();
+    return serialization
+        .deserialize(
+            cbor.writeValueAsBytes(tree),
+            serializer.identifier(),
+            Serializers.manifestFor(serializer, message))
+        .get();
   }
 
   @Test

@@ -4,11 +4,13 @@ import static io.parley.routing.Fixtures.work;
 import static io.parley.routing.Fixtures.workOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.routing.policy.WaitingWork;
 import io.parley.routing.protocol.Priority;
 import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.Work;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -16,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class WorkQueueTest {
   private static final long PATIENCE_NANOS = 1000;
 
-  private final WorkQueue queue = new WorkQueue(4, PATIENCE_NANOS);
+  private final WorkQueue queue = new WorkQueue(4, PATIENCE_NANOS, tenant -> 1);
 
   @Test
   void interactiveGoesBeforeBulkInOrderOfArrival() {
@@ -56,7 +58,7 @@ class WorkQueueTest {
 
   @Test
   void tenantsTakeTurnsWithinAPriority() {
-    WorkQueue large = new WorkQueue(100, PATIENCE_NANOS);
+    WorkQueue large = new WorkQueue(100, PATIENCE_NANOS, tenant -> 1);
     for (int turn = 1; turn <= 5; turn++) {
       large.offer(workOf("flood", turn, Priority.INTERACTIVE), turn);
     }
@@ -67,6 +69,89 @@ class WorkQueueTest {
     large.offer(workOf("c", 21, Priority.INTERACTIVE), 10);
 
     assertThat(drain(large)).containsExactly(1, 11, 21, 2, 12, 3, 4, 5, 6, 13);
+  }
+
+  @Test
+  void aHeavierTenantHasMoreTurnsAndRoom() {
+    WorkQueue weighted =
+        new WorkQueue(8, PATIENCE_NANOS, tenant -> tenant.value().equals("a") ? 3 : 1);
+    for (int turn = 1; turn <= 6; turn++) {
+      weighted.offer(workOf("a", turn, Priority.INTERACTIVE), turn);
+    }
+    weighted.offer(workOf("b", 11, Priority.INTERACTIVE), 7);
+    weighted.offer(workOf("b", 12, Priority.INTERACTIVE), 8);
+
+    // of 8 places and 4 parts, a has 6 and b has 2
+    assertThat(weighted.full(1000, Set.of()).tenants())
+        .containsExactlyInAnyOrder(new TenantId("a"), new TenantId("b"));
+    assertThat(drain(weighted)).containsExactly(1, 11, 2, 3, 12, 4, 5, 6);
+  }
+
+  @Test
+  void aTenantThatComesBackIsOwedNothingAndOwesWhatItHad() {
+    WorkQueue large = new WorkQueue(100, PATIENCE_NANOS, tenant -> 1);
+    for (int turn = 1; turn <= 6; turn++) {
+      large.offer(workOf("a", turn, Priority.INTERACTIVE), turn);
+    }
+    large.offer(workOf("b", 11, Priority.INTERACTIVE), 7);
+    List<Integer> turns = new ArrayList<>();
+    for (int i = 0; i < 6; i++) {
+      WaitingWork next = large.peek().orElseThrow();
+      large.take(next);
+      turns.add(next.id().turn());
+      if (next.id().turn() == 11) { // it has one work at a time, and comes again at once
+        large.offer(workOf("b", 12, Priority.INTERACTIVE), 8);
+      }
+    }
+
+    assertThat(turns).containsExactly(1, 11, 2, 12, 3, 4);
+  }
+
+  @Test
+  void showsTheOrderOfTurnsThatTakingThemGives() {
+    WorkQueue large = new WorkQueue(1000, PATIENCE_NANOS, tenant -> tenant.value().length());
+    Random random = new Random(5);
+    for (int turn = 1; turn <= 200; turn++) {
+      String tenant = List.of("a", "bb", "ccc").get(random.nextInt(3));
+      Priority priority = random.nextInt(4) == 0 ? Priority.BULK : Priority.INTERACTIVE;
+      large.offer(workOf(tenant, turn, priority), turn * 10L);
+    }
+    for (int i = 0; i < 20; i++) {
+      large.take(large.peek().orElseThrow());
+    }
+    List<Integer> shown = new ArrayList<>();
+    large.inTurn().forEachRemaining(work -> shown.add(work.id().turn()));
+
+    assertThat(shown).hasSize(180).isEqualTo(drain(large));
+  }
+
+  @Test
+  void aWorkThatWasGivenBackIsNext() {
+    queue.offer(workOf("a", 1, Priority.INTERACTIVE), 0);
+    queue.offer(workOf("a", 2, Priority.INTERACTIVE), 0);
+    queue.offer(workOf("b", 3, Priority.INTERACTIVE), 0);
+    WaitingWork first = queue.peek().orElseThrow();
+    queue.take(first);
+    queue.putBack(first);
+
+    assertThat(queue.contains(first.id())).isTrue();
+    assertThat(queue.size()).isEqualTo(3);
+    assertThat(drain()).containsExactly(1, 3, 2);
+  }
+
+  @Test
+  void countsWhoHasItsTurnBefore() {
+    WorkQueue large = new WorkQueue(100, PATIENCE_NANOS, tenant -> 1);
+    for (int turn = 1; turn <= 10; turn++) {
+      large.offer(workOf("a", turn, Priority.INTERACTIVE), turn);
+    }
+    large.offer(workOf("b", 11, Priority.INTERACTIVE), 11);
+    large.offer(workOf("b", 12, Priority.BULK), 12);
+
+    assertThat(large.ahead(new TenantId("a"), Priority.INTERACTIVE)).isEqualTo(11);
+    assertThat(large.ahead(new TenantId("b"), Priority.INTERACTIVE)).isEqualTo(3);
+    assertThat(large.ahead(new TenantId("c"), Priority.INTERACTIVE)).isEqualTo(2);
+    assertThat(large.ahead(new TenantId("c"), Priority.BULK)).isEqualTo(12);
   }
 
   @Test
@@ -102,7 +187,7 @@ class WorkQueueTest {
     offered("c", 21, 1);
     offered("d", 31, 1);
 
-    assertThat(queue.full(1000)).isEqualTo(new FullQueue(1000, true, Set.of()));
+    assertThat(queue.full(1000, Set.of())).isEqualTo(new FullQueue(1000, true, Set.of()));
   }
 
   @Test
@@ -111,7 +196,7 @@ class WorkQueueTest {
     offered("b", 11, 1);
 
     TenantId flood = new TenantId("a");
-    assertThat(queue.full(1000)).isEqualTo(new FullQueue(1000, false, Set.of(flood)));
+    assertThat(queue.full(1000, Set.of())).isEqualTo(new FullQueue(1000, false, Set.of(flood)));
     assertThat(queue.hasRoom(flood)).isFalse();
     assertThat(queue.hasRoom(new TenantId("b"))).isTrue();
   }
@@ -136,7 +221,7 @@ class WorkQueueTest {
 
   /** Whether the queue's gauge refuses the tenants a and b, and one that has nothing in it. */
   private List<Boolean> full() {
-    FullQueue full = queue.full(1000);
+    FullQueue full = queue.full(1000, Set.of());
     return Stream.of("a", "b", "z").map(tenant -> full.refuses(new TenantId(tenant))).toList();
   }
 
@@ -166,7 +251,7 @@ class WorkQueueTest {
   private static List<Integer> drain(WorkQueue queue) {
     List<Integer> turns = new ArrayList<>();
     while (!queue.isEmpty()) {
-      Work next = queue.peek().orElseThrow();
+      WaitingWork next = queue.peek().orElseThrow();
       queue.take(next);
       turns.add(next.id().turn());
     }

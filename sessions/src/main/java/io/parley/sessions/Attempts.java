@@ -90,7 +90,8 @@ final class Attempts {
             turn.spec().request().contextPolicy(),
             turn.spec().request().priority(),
             turn.spec().startedAt(),
-            nowMillis + settings.timeouts().queue().toMillis());
+            nowMillis + settings.timeouts().queue().toMillis(),
+            turn.strikes() > 0);
     context.pipeToSelf(
         submitter.submit(work),
         (submission, failure) ->
@@ -183,6 +184,12 @@ final class Attempts {
     Failure cause =
         new Failure(FailureCode.WORKER_LOST, "the session was recovered and no worker spoke up");
     timers.startSingleTimer(Timer.LEASE, new Retry(id(turn), cause), settings.adoptionLease());
+  }
+
+  /** The attempt brought the turn to its end, or the session goes on at another node. */
+  void over(RunningTurn turn) {
+    submitter.ended(id(turn));
+    forget();
   }
 
   /** The turn ended against the worker's will: whoever has its attempt drops it. */

@@ -45,6 +45,11 @@ public final class DispatcherSubmitter implements WorkSubmitter {
     dispatchers.local().tell(new Dispatcher.CancelQueued(id));
   }
 
+  @Override
+  public void ended(AttemptId id) {
+    dispatchers.local().tell(new Dispatcher.Ended(id));
+  }
+
   private static Submission submission(Dispatcher.SubmitReply reply) {
     if (reply instanceof Dispatcher.Full full) {
       return new Submission.Full(full.retryAfterMillis());

@@ -206,6 +206,9 @@ public final class SessionEntity
   private ReplyEffect<SessionEvent, Session> internal(Session session, Internal message) {
     if (message instanceof Internal.Stop) {
       readers.answerAll(session);
+      if (session instanceof Generating generating) {
+        attempts.over(generating.turn());
+      }
       return Effect().stop().thenNoReply();
     }
     if (message instanceof Internal.ReadsDue) {

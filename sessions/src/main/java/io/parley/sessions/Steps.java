@@ -119,7 +119,7 @@ final class Steps {
       } else if (before instanceof Generating was) {
         if (event instanceof SessionEvent.TurnCompleted) {
           mark.clear();
-          attempts.forget();
+          attempts.over(was.turn());
         } else if (event instanceof SessionEvent.TurnCancelled
             || event instanceof SessionEvent.TurnFailed) {
           mark.clear();

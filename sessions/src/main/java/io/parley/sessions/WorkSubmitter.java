@@ -22,6 +22,9 @@ public interface WorkSubmitter {
   /** Takes the attempt out of the queue, if it is there. */
   void cancel(AttemptId id);
 
+  /** The attempt, which a worker had, is over, or is no longer this node's to know of. */
+  void ended(AttemptId id);
+
   /** What became of a submitted attempt. */
   sealed interface Submission {
     /** It waits, or a worker has it; the session hears of it. */

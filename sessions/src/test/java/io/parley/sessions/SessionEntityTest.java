@@ -239,6 +239,30 @@ class SessionEntityTest {
   }
 
   @Test
+  void aTurnAtWhichTwoWorkersDieIsNotTriedAgain() {
+    session.startTurn("k");
+    Work first = session.dispatcher.next();
+    assertThat(first.suspect()).isFalse();
+    session.worker(first).admit().die();
+
+    Work second = session.dispatcher.next();
+    assertThat(second.suspect()).isTrue();
+    session.worker(second).admit().fail(FailureCode.ENGINE_FAILED);
+
+    assertThat(failureOf(1)).isEqualTo(FailureCode.POISON_WORK);
+    assertThat(session.dispatcher.works).isEmpty();
+  }
+
+  @Test
+  void tellsItsDispatcherThatAnAttemptIsOver() {
+    session.startTurn("k");
+    Work work = session.dispatcher.next();
+    session.worker(work).admit().finish(0, "a");
+
+    assertThat(session.dispatcher.ended).containsExactly(work.id());
+  }
+
+  @Test
   void aFailureThatNoRetryHealsEndsTheTurn() {
     session.startTurn("k");
     Work work = session.dispatcher.next();

@@ -255,6 +255,7 @@ final class SessionFixture implements AutoCloseable {
   static final class FakeDispatcher implements WorkSubmitter {
     final BlockingQueue<Work> works = new LinkedBlockingQueue<>();
     final BlockingQueue<AttemptId> cancelled = new LinkedBlockingQueue<>();
+    final BlockingQueue<AttemptId> ended = new LinkedBlockingQueue<>();
     volatile Submission answer = new Submission.Queued();
     volatile Optional<Long> full = Optional.empty();
 
@@ -272,6 +273,11 @@ final class SessionFixture implements AutoCloseable {
     @Override
     public void cancel(AttemptId id) {
       cancelled.add(id);
+    }
+
+    @Override
+    public void ended(AttemptId id) {
+      ended.add(id);
     }
 
     Work next() {

@@ -78,7 +78,8 @@ public final class Errors {
       case FORM_FAILED ->
           ApiException.of(500, "form_failed", "The model cannot answer in this form.");
       case ENGINE_FAILED -> ApiException.of(500, "engine_failed", "The model's engine failed.");
-      case WORKER_LOST -> retryable(503, "worker_lost", "The worker was lost.", retryAfterMillis);
+      case WORKER_LOST, WORKER_LEFT ->
+          retryable(503, "worker_lost", "The worker was lost.", retryAfterMillis);
       case QUEUE_TIMEOUT ->
           retryable(429, "queue_timeout", "No worker had room in time.", retryAfterMillis);
       case FIRST_TOKEN_TIMEOUT ->
@@ -87,6 +88,9 @@ public final class Errors {
           retryable(503, "turn_timeout", "The answer took longer than it may.", retryAfterMillis);
       case ATTEMPTS_EXHAUSTED ->
           retryable(503, "attempts_exhausted", "Too many attempts failed.", retryAfterMillis);
+      case POISON_WORK ->
+          ApiException.of(
+              500, "poison_work", "Workers failed at this turn; it is not tried again.");
     };
   }
 

@@ -41,6 +41,8 @@ class ErrorsTest {
     "PROMPT_FAILED, 500, prompt_failed",
     "ENGINE_FAILED, 500, engine_failed",
     "WORKER_LOST, 503, worker_lost",
+    "WORKER_LEFT, 503, worker_lost",
+    "POISON_WORK, 500, poison_work",
     "QUEUE_TIMEOUT, 429, queue_timeout",
     "FIRST_TOKEN_TIMEOUT, 503, first_token_timeout",
     "TURN_TIMEOUT, 503, turn_timeout",

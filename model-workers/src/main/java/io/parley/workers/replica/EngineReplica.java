@@ -15,6 +15,7 @@ import io.parley.workers.engine.Engine;
 import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.Tokenizer;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -65,6 +66,8 @@ public final class EngineReplica implements Replica {
   // the engine thread's own
   private final Batcher batcher;
   private volatile BatcherStats stats;
+  private volatile long iterationSinceNanos;
+  private volatile boolean iterating; // after it is known since when
 
   /** A replica by the system's clock. */
   public EngineReplica(
@@ -176,6 +179,11 @@ public final class EngineReplica implements Replica {
   }
 
   @Override
+  public Duration iterationAge() {
+    return iterating ? Duration.ofNanos(System.nanoTime() - iterationSinceNanos) : Duration.ZERO;
+  }
+
+  @Override
   public void cancel(AttemptId id) {
     Running running = works.get(id);
     if (running != null) {
@@ -184,12 +192,12 @@ public final class EngineReplica implements Replica {
   }
 
   /**
-   * Fails what still runs with {@link FailureCode#WORKER_LOST} and closes the engine. Waits for the
+   * Fails what still runs with {@link FailureCode#WORKER_LEFT} and closes the engine. Waits for the
    * iteration in progress; afterwards no listener is called.
    */
   @Override
   public void close() {
-    ending.compareAndSet(null, new Ending(FailureCode.WORKER_LOST, "the replica was closed"));
+    ending.compareAndSet(null, new Ending(FailureCode.WORKER_LEFT, "the replica was closed"));
     inbox.offer(() -> {});
     if (Thread.currentThread() == thread) {
       return;
@@ -250,7 +258,10 @@ public final class EngineReplica implements Replica {
         for (; command != null; command = inbox.poll()) {
           command.run();
         }
+        iterationSinceNanos = System.nanoTime();
+        iterating = true;
         work = batcher.iterate(clock.millis());
+        iterating = false;
         stats = batcher.stats();
       }
     } catch (Throwable e) { // errors too: whatever it was, nobody may wait for this thread

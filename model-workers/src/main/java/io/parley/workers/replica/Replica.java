@@ -7,6 +7,7 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
+import java.time.Duration;
 
 /**
  * One model on one device, as the worker actor drives it: run this work, give me tokens, cancel.
@@ -40,6 +41,11 @@ public interface Replica extends AutoCloseable {
    * a work alone says nothing of the kind.
    */
   boolean isBroken();
+
+  /** How long the iteration that runs now has lasted; zero between two, or when nobody can say. */
+  default Duration iterationAge() {
+    return Duration.ZERO;
+  }
 
   @Override
   void close();

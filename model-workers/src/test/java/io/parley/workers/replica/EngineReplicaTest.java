@@ -128,7 +128,7 @@ class EngineReplicaTest {
     Awaitility.await().until(() -> closing.getState() == Thread.State.TIMED_WAITING);
     model.open();
     closing.join();
-    assertThat(recorder.await().failure()).contains(FailureCode.WORKER_LOST);
+    assertThat(recorder.await().failure()).contains(FailureCode.WORKER_LEFT);
     assertThat(model.closed.getCount()).isZero();
     assertThat(replica.isBroken()).isFalse();
   }

@@ -16,8 +16,10 @@ public enum FailureCode {
   FORM_FAILED(false),
   /** The engine failed, altogether or with this attempt; another attempt may succeed. */
   ENGINE_FAILED(true),
-  /** The worker died, stalled or left. */
+  /** The worker died or stalled. */
   WORKER_LOST(true),
+  /** The worker leaves and hands the attempt back. */
+  WORKER_LEFT(true),
   /** Nobody had room in time. */
   QUEUE_TIMEOUT(false),
   /** Admitted, but no token in time. */
@@ -25,7 +27,9 @@ public enum FailureCode {
   /** The turn took longer than it may. */
   TURN_TIMEOUT(false),
   /** Too many attempts failed. */
-  ATTEMPTS_EXHAUSTED(false);
+  ATTEMPTS_EXHAUSTED(false),
+  /** Attempts ended with their workers, or by their engines, again and again. */
+  POISON_WORK(false);
 
   private final boolean retryable;
 

@@ -39,6 +39,9 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
   /** An answer that fills the session ends there, as at its token limit. */
   private static final Finish CUT = new Finish(FinishReason.LENGTH, "");
 
+  /** Two workers in a row that failed at the same turn, before it had a token, are no accident. */
+  private static final int STRIKES_MAX = 2;
+
   @Override
   public long storedBytes() {
     return conversation.storedBytes()
@@ -149,6 +152,10 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
   }
 
   private Decision nextAttempt(Failure cause, long now, SessionLimits limits) {
+    if (turn.strikesAfter(cause.code()) >= STRIKES_MAX) {
+      String message = STRIKES_MAX + " workers in a row failed at it: " + cause.message();
+      return Decision.done(failed(new Failure(FailureCode.POISON_WORK, message), now));
+    }
     if (turn.fruitless() >= limits.attemptsMax()) {
       String message = "the last of " + turn.attempt() + " attempts: " + cause.message();
       return Decision.done(failed(new Failure(FailureCode.ATTEMPTS_EXHAUSTED, message), now));
@@ -194,7 +201,9 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
     }
     if (event instanceof AttemptStarted started) {
       boolean fits = started.turn() == number && started.attempt() == turn.attempt() + 1;
-      return fits ? with(turn.nextAttempt(started.attempt())) : this;
+      return fits
+          ? with(turn.nextAttempt(started.attempt(), started.cause().map(Failure::code)))
+          : this;
     }
     if (event instanceof TurnCancelled cancelled) {
       return cancelled.turn() == number ? end(new TurnEnd.Cancelled(cancelled.at())) : this;

@@ -1,5 +1,6 @@
 package io.parley.sessions.domain;
 
+import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Token;
 import java.util.List;
@@ -10,6 +11,8 @@ import java.util.Optional;
  *
  * @param attempt the attempt whose reports are taken
  * @param fruitless attempts in a row, this one included, without a new token
+ * @param strikes attempts in a row, before this one, that a worker admitted, that ended with that
+ *     worker or by its engine, and that brought no token
  * @param admittedAttempt the last attempt that a worker admitted; 0 for none
  * @param prompt what that attempt's worker said of the prompt
  * @param answer what is journaled so far
@@ -18,12 +21,13 @@ public record RunningTurn(
     TurnSpec spec,
     int attempt,
     int fruitless,
+    int strikes,
     int admittedAttempt,
     Optional<PromptInfo> prompt,
     Answer answer) {
 
   static RunningTurn start(TurnSpec spec) {
-    return new RunningTurn(spec, 0, 0, 0, Optional.empty(), Answer.empty());
+    return new RunningTurn(spec, 0, 0, 0, 0, Optional.empty(), Answer.empty());
   }
 
   /** Whether a worker has taken the current attempt. */
@@ -35,16 +39,23 @@ public record RunningTurn(
     return spec.number() == turn && attempt == attemptNumber;
   }
 
-  RunningTurn nextAttempt(int number) {
-    return new RunningTurn(spec, number, fruitless + 1, admittedAttempt, prompt, answer);
+  /** The strikes when the current attempt is given up for this. */
+  int strikesAfter(FailureCode cause) {
+    boolean withItsWorker = cause == FailureCode.ENGINE_FAILED || cause == FailureCode.WORKER_LOST;
+    return withItsWorker && admitted() && fruitless > 0 ? strikes + 1 : 0;
+  }
+
+  RunningTurn nextAttempt(int number, Optional<FailureCode> cause) {
+    int now = cause.map(this::strikesAfter).orElse(0);
+    return new RunningTurn(spec, number, fruitless + 1, now, admittedAttempt, prompt, answer);
   }
 
   RunningTurn admittedWith(PromptInfo info) {
-    return new RunningTurn(spec, attempt, fruitless, attempt, Optional.of(info), answer);
+    return new RunningTurn(spec, attempt, fruitless, strikes, attempt, Optional.of(info), answer);
   }
 
   RunningTurn appended(List<Token> tokens) {
-    return new RunningTurn(spec, attempt, 0, admittedAttempt, prompt, answer.append(tokens));
+    return new RunningTurn(spec, attempt, 0, 0, admittedAttempt, prompt, answer.append(tokens));
   }
 
   EndedTurn ended(TurnEnd end) {

@@ -20,6 +20,7 @@ import io.parley.sessions.journal.Stored.PromptV1;
 import io.parley.sessions.journal.Stored.RequestV1;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** The persisted form of a snapshot. */
@@ -116,14 +117,19 @@ final class StoredSession {
     }
   }
 
-  /** The turn that runs. */
+  /**
+   * The turn that runs.
+   *
+   * @param strikes absent where there are none
+   */
   record RunningV1(
       SpecV1 spec,
       int attempt,
       int fruitless,
       int admittedAttempt,
       PromptV1 prompt,
-      TokenColumns answer) {
+      TokenColumns answer,
+      Integer strikes) {
     static RunningV1 of(RunningTurn t) {
       return new RunningV1(
           SpecV1.of(t.spec()),
@@ -131,7 +137,8 @@ final class StoredSession {
           t.fruitless(),
           t.admittedAttempt(),
           t.prompt().map(PromptV1::of).orElse(null),
-          TokenColumns.of(t.answer().tokens()));
+          TokenColumns.of(t.answer().tokens()),
+          t.strikes() == 0 ? null : t.strikes());
     }
 
     RunningTurn turn() {
@@ -139,6 +146,7 @@ final class StoredSession {
           spec.spec(),
           attempt,
           fruitless,
+          Objects.requireNonNullElse(strikes, 0),
           admittedAttempt,
           Optional.ofNullable(prompt).map(PromptV1::prompt),
           Answer.of(answer.tokens()));

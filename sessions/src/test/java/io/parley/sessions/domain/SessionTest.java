@@ -25,6 +25,7 @@ import io.parley.sessions.SessionCommand.RefusalReason;
 import io.parley.sessions.domain.Decision.AnswerAgain;
 import io.parley.sessions.domain.Decision.Outcome;
 import io.parley.sessions.domain.Decision.Refuse;
+import io.parley.sessions.domain.SessionAction.Admit;
 import io.parley.sessions.domain.SessionAction.AppendMessages;
 import io.parley.sessions.domain.SessionAction.CancelTurn;
 import io.parley.sessions.domain.SessionAction.Create;
@@ -231,6 +232,43 @@ class SessionTest {
     }
     TurnEnd end = ((Idle) session).conversation().turn(1).orElseThrow().end();
     assertThat(((TurnEnd.Failed) end).failure().code()).isEqualTo(FailureCode.ATTEMPTS_EXHAUSTED);
+  }
+
+  @Test
+  void workersThatLeaveOrAreLostBeforeTheyAdmittedATurnAreNotItsFault() {
+    Failure left = new Failure(FailureCode.WORKER_LEFT, "leaves");
+    Session session =
+        after(
+            new Absent(),
+            start("k1"),
+            new Admit(1, 1, Samples.PROMPT),
+            new LoseAttempt(1, 1, left),
+            new Admit(1, 2, Samples.PROMPT),
+            new LoseAttempt(1, 2, Sessions.LOST));
+    assertThat(((Generating) session).turn().strikes()).isEqualTo(1);
+
+    session = after(session, new LoseAttempt(1, 3, Sessions.LOST));
+    TurnEnd end = ((Idle) session).conversation().turn(1).orElseThrow().end();
+    assertThat(((TurnEnd.Failed) end).failure().code()).isEqualTo(FailureCode.ATTEMPTS_EXHAUSTED);
+  }
+
+  @Test
+  void aTokenClearsATurnOfSuspicion() {
+    Session session =
+        after(
+            new Absent(),
+            start("k1"),
+            new Admit(1, 1, Samples.PROMPT),
+            new LoseAttempt(1, 1, Sessions.LOST),
+            append(1, 2, 0, "x"),
+            new LoseAttempt(1, 2, Sessions.LOST),
+            new Admit(1, 3, Samples.PROMPT),
+            new LoseAttempt(1, 3, Sessions.LOST));
+    assertThat(((Generating) session).turn().strikes()).isEqualTo(1);
+
+    session = after(session, new Admit(1, 4, Samples.PROMPT), new LoseAttempt(1, 4, Sessions.LOST));
+    TurnEnd end = ((Idle) session).conversation().turn(1).orElseThrow().end();
+    assertThat(((TurnEnd.Failed) end).failure().code()).isEqualTo(FailureCode.POISON_WORK);
   }
 
   @Test
