@@ -16,6 +16,7 @@ import io.parley.workers.constraint.Constraints;
 import io.parley.workers.constraint.SchemaException;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSpec;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.replica.Replica;
 import io.parley.workers.sampling.BadLogitsException;
 import io.parley.workers.sampling.LogProbs;
@@ -24,6 +25,7 @@ import io.parley.workers.text.AnswerText;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -199,11 +201,30 @@ public final class Batcher {
       scheduler.done(pass);
       iterations++;
       List<Sequence> ends = pass.ends();
+      sampler.know(weighed(ends));
       for (int row = 0; row < ends.size(); row++) {
         next(ends.get(row), logits, row);
       }
     }
     return !sequences.isEmpty();
+  }
+
+  /** Sums of the rows that are drawn from with temperature, by all cores; null: nobody has them. */
+  private RowSums weighed(List<Sequence> ends) {
+    int[] rows = new int[ends.size()];
+    double[] scales = new double[ends.size()];
+    int count = 0;
+    for (int row = 0; row < ends.size(); row++) {
+      Sequence sequence = ends.get(row);
+      double scale = Sampler.scaleOfSums(sequence.sampling(), sequence.constraint == null);
+      if (scale > 0) {
+        rows[count] = row;
+        scales[count++] = scale;
+      }
+    }
+    return count == 0
+        ? null
+        : engine.weigh(Arrays.copyOf(rows, count), Arrays.copyOf(scales, count)).orElse(null);
   }
 
   /** Fails every work with this code. */

@@ -8,6 +8,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.engine.StepInput;
 import io.parley.workers.engine.UnsupportedModelException;
 import io.parley.workers.engine.WeightType;
@@ -91,7 +92,9 @@ public final class TensorFlowEngine implements Engine {
     if (kernels.isPresent()) {
       LoadedGraph graph =
           LoadedGraph.open(
-              savedModel, List.of(KernelGraph.STEP, KernelGraph.RESET), sessionOptions(1));
+              savedModel,
+              List.of(KernelGraph.STEP, KernelGraph.RESET, KernelGraph.WEIGH),
+              sessionOptions(1));
       return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
     }
     LoadedGraph graph =
@@ -252,6 +255,15 @@ public final class TensorFlowEngine implements Engine {
       throw new EngineException("TensorFlow failed in a step: " + e.getMessage(), e);
     }
     return logits.all();
+  }
+
+  @Override
+  public Optional<RowSums> weigh(int[] rows, double[] scales) {
+    try {
+      return pass.weigh(logits, rows, scales);
+    } catch (RuntimeException e) {
+      throw new EngineException("TensorFlow failed to weigh logits: " + e.getMessage(), e);
+    }
   }
 
   @Override
