@@ -1,4 +1,5 @@
-// Large pages under what a step reads from end to end.
+// Pages of memory that TensorFlow has allocated: large ones under what a step reads from end to end, and
+// those of variables that are no longer needed back to the system.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -18,5 +19,14 @@ class HugePages {
  private:
   mutable std::atomic<const void*> asked_{nullptr};
 };
+
+/**
+ * Gives the pages that lie wholly in here back to the system; their content is lost. The addresses stay
+ * with TensorFlow's allocator, which returns no memory but hands it to the next who asks: it gets large
+ * pages then, as it touches them.
+ *
+ * @return how many bytes
+ */
+size_t give_back(void* data, size_t bytes);
 
 }  // namespace parley

@@ -57,6 +57,10 @@ class Tensor {
   bf16* narrow() const { return data<bf16>(TF_BFLOAT16); }
   char* bytes() const { return data<char>(TF_UINT8); }
 
+  /** Of whatever type. */
+  void* memory() const { return TF_TensorData(tensor_.get()); }
+  size_t memory_size() const { return TF_TensorByteSize(tensor_.get()); }
+
   bool is(TF_DataType type) const { return TF_TensorType(tensor_.get()) == type; }
 
  private:

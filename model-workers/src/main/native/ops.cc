@@ -323,6 +323,27 @@ struct Limits {
   }
 };
 
+/** Gives the memory of variables back to the system, before their session is closed. */
+struct GiveBack {
+  static constexpr const char* kName = "ParleyGiveBack";
+  static constexpr const char* kInputs[] = {"go: int32", "variables: count * resource"};
+  static constexpr const char* kAttributes[] = {"count: int >= 1"};
+
+  explicit GiveBack(const Attributes& attributes) : count(attributes.integer("count")) {}
+
+  void compute(const OpContext& context) const {
+    const Tensor y = context.output({1});
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++) {
+      const Tensor variable = context.variable(1 + i);
+      bytes += give_back(variable.memory(), variable.memory_size());
+    }
+    y.floats()[0] = static_cast<float>(bytes);
+  }
+
+  const int count;
+};
+
 /** TensorFlow registers what a library's initialisers add while it loads the library. */
 [[maybe_unused]] const bool added = [] {
   add<Embedding>();
@@ -332,6 +353,7 @@ struct Limits {
   add<Attention>();
   add<Weigh>("y: double");
   add<Limits>();
+  add<GiveBack>();
   return true;
 }();
 

@@ -1,127 +1,115 @@
 package io.parley.node;
 
 import akka.actor.typed.Behavior;
-import com.typesafe.config.Config;
+import io.parley.node.models.LoadableModel.Openings;
+import io.parley.node.models.ModelKind;
+import io.parley.node.models.ModelStatus.Activity;
 import io.parley.routing.protocol.ModelInfo;
-import io.parley.routing.protocol.WorkerMessage;
+import io.parley.workers.Drain;
+import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.embedding.EmbeddingWorker;
 import io.parley.workers.embedding.EncoderReplica;
 import io.parley.workers.encoder.EncoderConfig;
 import io.parley.workers.encoder.EncoderFiles;
-import io.parley.workers.engine.EngineException;
+import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
-import io.parley.workers.engine.UnsupportedModelException;
 import io.parley.workers.engine.tensorflow.TensorFlowEncoder;
 import io.parley.workers.model.ModelManifest;
-import io.parley.workers.model.ModelStoreException;
 import io.parley.workers.model.ModelSupport;
 import io.parley.workers.model.StoredModel;
-import io.parley.workers.safetensors.SafetensorsException;
 import io.parley.workers.text.FileTokenizer;
-import io.parley.workers.text.TokenizerException;
-import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 
-/**
- * An encoder of the store, loaded on this node while it starts, as {@link LoadedModel} is for
- * models that answer.
- */
-final class LoadedEncoder implements AutoCloseable {
-  private final String spec;
+/** A model that makes embeddings. */
+final class LoadedEncoder implements StoredEngine {
   private final StoredModel stored;
-  private final EngineSettings settings;
-  private final AtomicReference<EncoderReplica> first = new AtomicReference<>();
+  private final EngineSettings engineSettings;
+  private final EmbeddingSettings embeddingSettings;
   private final ModelInfo info;
   private final int vocabularySize;
+  private final AtomicReference<EncoderReplica> first = new AtomicReference<>();
 
   /**
-   * @throws StartupException when its files are damaged or not for this engine
+   * @throws io.parley.workers.model.ModelStoreException when its files are damaged or not for this
+   *     engine
    */
-  LoadedEncoder(String spec, StoredModel stored, Config config) {
-    this.spec = spec;
+  LoadedEncoder(StoredModel stored, EngineSettings engine, EmbeddingSettings embeddings) {
     this.stored = stored;
-    this.settings = EngineSettings.from(config);
-    try {
-      EncoderConfig encoder = ModelSupport.checkEncoder(stored.file());
-      ModelManifest manifest = stored.manifest();
-      this.vocabularySize = encoder.vocabularySize();
-      this.info =
-          new ModelInfo(
-              manifest.id(),
-              encoder.contextLength(),
-              manifest.createdEpochSeconds(),
-              "parley",
-              manifest.licence(),
-              encoder.hidden());
-    } catch (ModelStoreException e) {
-      throw unusable(e);
-    }
+    this.engineSettings = engine;
+    this.embeddingSettings = embeddings;
+    EncoderConfig encoder = ModelSupport.checkEncoder(stored.file());
+    ModelManifest manifest = stored.manifest();
+    this.vocabularySize = encoder.vocabularySize();
+    this.info =
+        new ModelInfo(
+            manifest.id(),
+            encoder.contextLength(),
+            manifest.createdEpochSeconds(),
+            "parley",
+            manifest.licence(),
+            encoder.hidden());
   }
 
-  /** What the cluster is told of it. */
-  ModelInfo info() {
-    return info;
+  @Override
+  public ModelKind kind() {
+    return ModelKind.EMBEDDING;
   }
 
-  /**
-   * Loads it for the first time.
-   *
-   * @throws StartupException when the model is damaged or not for this engine
-   */
-  void load(StartupReporter reporter) {
-    try {
-      StartupReporter.Step step = reporter.begin("engine");
-      EncoderReplica replica = open((part, done, total) -> step.progress(done, total));
-      first.set(replica);
-      step.done(
-          info.id()
-              + ", "
-              + replica.encoder().spec().variant()
-              + ", embeddings of "
-              + info.dimensions());
-    } catch (SafetensorsException
-        | UnsupportedModelException
-        | TokenizerException
-        | UncheckedIOException
-        | EngineException e) {
-      throw unusable(e);
-    }
+  @Override
+  public EngineMemory memory() {
+    return TensorFlowEncoder.memory(stored.file(), engineSettings, embeddingSettings.batchTokens());
   }
 
-  private StartupException unusable(RuntimeException e) {
-    return new StartupException("the model '" + spec + "' cannot be used: " + e.getMessage(), e);
+  @Override
+  public void load(ImportListener listener) {
+    first.set(open(listener));
   }
 
-  /** A name that is allowed in an actor's path. */
-  String actorName() {
-    return info.id().toString().replace('@', '-');
+  @Override
+  public String description() {
+    return info.id()
+        + ", "
+        + first.get().encoder().spec().variant()
+        + ", embeddings of "
+        + info.dimensions();
   }
 
-  /** The actor that serves it; it takes over what was loaded. */
-  Behavior<WorkerMessage> worker() {
-    return EmbeddingWorker.create(
-        info,
-        () ->
-            Optional.ofNullable(first.getAndSet(null)).orElseGet(() -> open(ImportListener.NONE)));
+  @Override
+  public int warmUp(Duration limit) {
+    return first.get().warmUp(embeddingSettings.batchTokens(), limit);
+  }
+
+  @Override
+  public Behavior<Drain> worker(Openings openings) {
+    return EmbeddingWorker.create(info, () -> openings.open(this::openReplica)).narrow();
+  }
+
+  private EncoderReplica openReplica() {
+    return Optional.ofNullable(first.getAndSet(null)).orElseGet(() -> open(ImportListener.NONE));
   }
 
   private EncoderReplica open(ImportListener listener) {
     FileTokenizer tokenizer =
         FileTokenizer.open(
-            EncoderFiles.tokenizer(stored.file()), vocabularySize, settings.cacheFolder());
+            EncoderFiles.tokenizer(stored.file()), vocabularySize, engineSettings.cacheFolder());
     try {
       String sha256 = stored.manifest().sha256();
       return new EncoderReplica(
-          info, TensorFlowEncoder.load(stored.file(), sha256, settings, listener), tokenizer);
+          info, TensorFlowEncoder.load(stored.file(), sha256, engineSettings, listener), tokenizer);
     } catch (RuntimeException e) {
       tokenizer.close();
       throw e;
     }
   }
 
-  /** Frees what no worker took over. */
+  @Override
+  public Optional<Activity> activity() {
+    return Optional.empty();
+  }
+
   @Override
   public void close() {
     Optional.ofNullable(first.getAndSet(null)).ifPresent(EncoderReplica::close);

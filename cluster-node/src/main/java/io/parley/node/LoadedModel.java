@@ -1,40 +1,33 @@
 package io.parley.node;
 
+import akka.actor.typed.Behavior;
 import com.typesafe.config.Config;
 import io.parley.node.models.LoadableModel;
 import io.parley.node.models.ModelFailure;
+import io.parley.node.models.ModelKind;
 import io.parley.node.models.ModelOrder;
 import io.parley.node.models.ModelStatus.Activity;
 import io.parley.node.models.ModelStatus.Progress;
 import io.parley.routing.protocol.ModelId;
-import io.parley.routing.protocol.ModelInfo;
+import io.parley.workers.Drain;
 import io.parley.workers.batch.BatcherSettings;
-import io.parley.workers.batch.BatcherStats;
+import io.parley.workers.embedding.EmbeddingSettings;
 import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.UnsupportedModelException;
-import io.parley.workers.engine.tensorflow.TensorFlowEngine;
 import io.parley.workers.gguf.GgufException;
-import io.parley.workers.gguf.GgufFile;
-import io.parley.workers.model.ModelManifest;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
-import io.parley.workers.model.ModelSupport;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
-import io.parley.workers.replica.EngineReplica;
-import io.parley.workers.replica.Replica;
-import io.parley.workers.replica.WarmUp;
+import io.parley.workers.safetensors.SafetensorsException;
 import io.parley.workers.text.ChatTemplateException;
-import io.parley.workers.text.GgufTokenizer;
-import io.parley.workers.text.JinjaChatTemplate;
 import io.parley.workers.text.TokenizerException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -43,7 +36,7 @@ import org.slf4j.LoggerFactory;
 /**
  * A model of the store, loaded on this node. The first replica is made before there is a worker, so
  * that a bad file ends the start, or the load, with one clear line; a worker whose replica broke
- * asks for another.
+ * asks for another. What it is for is known when it has been found.
  */
 final class LoadedModel implements LoadableModel {
   private static final Logger log = LoggerFactory.getLogger(LoadedModel.class);
@@ -52,20 +45,22 @@ final class LoadedModel implements LoadableModel {
   private final ModelStore store;
   private final EngineSettings engineSettings;
   private final BatcherSettings batcherSettings;
-  private final AtomicReference<Replica> first = new AtomicReference<>();
+  private final EmbeddingSettings embeddingSettings;
   private volatile Optional<StoredModel> stored = Optional.empty();
-  private volatile Optional<EngineReplica> newest = Optional.empty();
+  private volatile Optional<StoredEngine> engine = Optional.empty();
 
   /**
    * @throws IllegalArgumentException when the order's settings are not allowed
    */
   LoadedModel(ModelOrder order, Config config) {
     this.order = order;
-    EngineSettings engine = EngineSettings.from(config);
+    EngineSettings engineDefaults = EngineSettings.from(config);
     BatcherSettings batcher = BatcherSettings.from(config);
-    this.store = ModelStore.in(engine.cacheFolder());
-    this.engineSettings = order.kvMemoryBytes().map(engine::withKvMemory).orElse(engine);
+    this.store = ModelStore.in(engineDefaults.cacheFolder());
+    this.engineSettings =
+        order.kvMemoryBytes().map(engineDefaults::withKvMemory).orElse(engineDefaults);
     this.batcherSettings = order.slots().map(batcher::withSlots).orElse(batcher);
+    this.embeddingSettings = EmbeddingSettings.from(config);
   }
 
   ModelOrder order() {
@@ -75,11 +70,22 @@ final class LoadedModel implements LoadableModel {
   @Override
   public boolean find() {
     try {
-      stored = usable(() -> store.lookUp(order.spec()));
+      usable(() -> store.lookUp(order.spec())).ifPresent(this::take);
       return stored.isPresent();
     } catch (ModelStoreException e) {
       throw new ModelFailure(codeOf(e, ModelFailure.Code.NOT_FOUND), e.getMessage(), e);
     }
+  }
+
+  private void take(StoredModel model) {
+    engine =
+        Optional.of(
+            usable(
+                () ->
+                    model.isEncoder()
+                        ? new LoadedEncoder(model, engineSettings, embeddingSettings)
+                        : new LoadedDecoder(model, engineSettings, batcherSettings)));
+    stored = Optional.of(model);
   }
 
   /** The store refuses a file for what the file is, or because there is none. */
@@ -87,6 +93,7 @@ final class LoadedModel implements LoadableModel {
     Throwable cause = e.getCause();
     boolean unusable =
         cause instanceof GgufException
+            || cause instanceof SafetensorsException
             || cause instanceof UnsupportedModelException
             || cause instanceof TokenizerException
             || cause instanceof ChatTemplateException;
@@ -108,58 +115,45 @@ final class LoadedModel implements LoadableModel {
           }
         };
     try {
-      stored = Optional.of(usable(() -> store.obtain(order.spec(), listener)));
+      take(usable(() -> store.obtain(order.spec(), listener)));
     } catch (ModelStoreException e) {
       throw new ModelFailure(codeOf(e, ModelFailure.Code.NOT_FETCHED), e.getMessage(), e);
     }
   }
 
-  /** The encoder that the order turned out to name; empty: it names a model that answers. */
-  Optional<LoadedEncoder> encoder(Config config) {
-    return stored
-        .filter(StoredModel::isEncoder)
-        .map(model -> usable(() -> new LoadedEncoder(order.spec(), model, config)));
+  @Override
+  public ModelId id() {
+    return stored.orElseThrow().manifest().id();
   }
 
   @Override
-  public ModelId id() {
-    return manifest().id();
-  }
-
-  private ModelManifest manifest() {
-    return stored.orElseThrow().manifest();
+  public ModelKind kind() {
+    return engine.orElseThrow().kind();
   }
 
   @Override
   public EngineMemory memory() {
-    if (stored.orElseThrow().isEncoder()) {
+    if (kind() == ModelKind.EMBEDDING
+        && (order.kvMemoryBytes().isPresent() || order.slots().isPresent())) {
       throw new ModelFailure(
-          ModelFailure.Code.UNUSABLE,
-          "the model '"
-              + order.spec()
-              + "' is an encoder; name it in parley.node.models and start the node again");
+          ModelFailure.Code.BAD_SETTING,
+          "the model '" + order.spec() + "' makes embeddings: it has no KV memory and no slots");
     }
-    return usable(
-        () ->
-            TensorFlowEngine.memory(
-                stored.orElseThrow().file(),
-                manifest().weights(),
-                engineSettings,
-                batcherSettings.slots()));
+    return usable(engine.orElseThrow()::memory);
   }
 
   @Override
   public void load(Consumer<Progress> progress) {
-    first.set(
-        usable(
-            () ->
-                open(
-                    (step, done, total) ->
-                        progress.accept(
-                            new Progress(
-                                step == ImportListener.Step.CONVERT_MODEL ? "tensors" : "bytes",
-                                done,
-                                total)))));
+    ImportListener listener =
+        (step, done, total) ->
+            progress.accept(
+                new Progress(
+                    step == ImportListener.Step.CONVERT_MODEL ? "tensors" : "bytes", done, total));
+    usable(
+        () -> {
+          engine.orElseThrow().load(listener);
+          return engine;
+        });
   }
 
   /** Turns what a bad model makes the engine and the text throw into what an operator reads. */
@@ -167,6 +161,7 @@ final class LoadedModel implements LoadableModel {
     try {
       return slow.get();
     } catch (GgufException
+        | SafetensorsException
         | UnsupportedModelException
         | TokenizerException
         | ChatTemplateException
@@ -187,71 +182,28 @@ final class LoadedModel implements LoadableModel {
   @Override
   public void warmUp(Duration limit) throws InterruptedException {
     if (!limit.isZero()) {
-      int works = WarmUp.run(first.get(), limit);
-      log.info("Model {}: {} works warmed it up", id(), works);
+      int steps = engine.orElseThrow().warmUp(limit);
+      log.info("Model {}: warmed up by {} works", id(), steps);
     }
   }
 
   /** What is known of the replica that was loaded first. */
   String description() {
-    Replica replica = first.get();
-    return id() + ", " + replica.variant() + ", " + replica.slots() + " slots";
+    return engine.orElseThrow().description();
   }
 
   @Override
-  public Replica openReplica() {
-    return Optional.ofNullable(first.getAndSet(null)).orElseGet(() -> open(ImportListener.NONE));
-  }
-
-  private Replica open(ImportListener listener) {
-    ModelManifest manifest = manifest();
-    StoredModel model = stored.orElseThrow();
-    GgufTokenizer tokenizer;
-    JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(model.file())) {
-      ModelSupport.check(gguf);
-      tokenizer = GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder());
-      template = JinjaChatTemplate.of(gguf.metadata());
-    }
-    TensorFlowEngine engine =
-        TensorFlowEngine.load(
-            model.file(), manifest.sha256(), manifest.weights(), engineSettings, listener);
-    ModelInfo info =
-        new ModelInfo(
-            manifest.id(),
-            manifest.contextLength(),
-            manifest.createdEpochSeconds(),
-            "parley",
-            manifest.licence());
-    EngineReplica replica;
-    try {
-      replica = new EngineReplica(info, engine, tokenizer, template, batcherSettings);
-    } catch (RuntimeException e) {
-      engine.close();
-      throw e;
-    }
-    newest = Optional.of(replica);
-    return replica;
+  public Behavior<Drain> worker(Openings openings) {
+    return engine.orElseThrow().worker(openings);
   }
 
   @Override
   public Optional<Activity> activity() {
-    return newest.map(
-        replica -> {
-          BatcherStats stats = replica.stats();
-          return new Activity(
-              replica.slots(),
-              stats.running(),
-              stats.waiting(),
-              stats.blocks(),
-              stats.freeBlocks());
-        });
+    return engine.flatMap(StoredEngine::activity);
   }
 
-  /** Frees what no worker took over, and lets go of what one has closed. */
   @Override
   public void close() {
-    newest = Optional.empty();
-    Optional.ofNullable(first.getAndSet(null)).ifPresent(Replica::close);
+    engine.ifPresent(StoredEngine::close);
   }
 }

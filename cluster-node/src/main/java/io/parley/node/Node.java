@@ -25,13 +25,12 @@ import io.parley.persistence.JournalException;
 import io.parley.persistence.RunningTurns;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
+import io.parley.routing.EmbeddingDispatcher;
 import io.parley.routing.RoutingPolicy;
 import io.parley.routing.WorkerDirectory;
-import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.sessions.DispatcherSubmitter;
 import io.parley.sessions.SessionSharding;
-import io.parley.workers.ModelWorker;
 import io.parley.workers.engine.tensorflow.TensorFlowEngine;
 import java.io.IOException;
 import java.net.BindException;
@@ -193,9 +192,8 @@ public final class Node implements AutoCloseable {
         new NodeModels.Surroundings(
             plan.models(),
             plan.memoryBudget(),
-            TensorFlowEngine.keepsMemory(),
+            TensorFlowEngine.keepsMemory(plan.engine()),
             order -> new LoadedModel(order, plan.config()),
-            ModelWorker::create,
             directory::serves);
     List<NodeModels.Ready> ready =
         loaded.stream().map(model -> new NodeModels.Ready(model.order(), model)).toList();
@@ -204,11 +202,6 @@ public final class Node implements AutoCloseable {
             NodeModels.create(surroundings, ready), "parley-models", Props.empty());
     for (LoadedModel model : loaded) {
       await("the worker of " + model.id(), () -> directory.serves(model.id()));
-    }
-    for (LoadedEncoder encoder : startModels.encoders()) {
-      actors.systemActorOf(encoder.worker(), "worker-" + encoder.actorName(), Props.empty());
-      ModelId id = encoder.info().id();
-      await("the worker of " + id, () -> directory.serves(id));
     }
     return owner;
   }
@@ -234,7 +227,7 @@ public final class Node implements AutoCloseable {
         new HttpServer.Parts(
             new ShardedSessions(actors, httpSettings),
             catalog(actors),
-            new WorkerEmbeddings(actors, httpSettings),
+            new WorkerEmbeddings(actors, EmbeddingDispatcher.start(actors), httpSettings),
             history,
             new NodeReadiness(actors, history, this::servedModels));
     http =
@@ -272,6 +265,11 @@ public final class Node implements AutoCloseable {
       @Override
       public Optional<ModelInfo> find(String nameOrId) {
         return directory.find(nameOrId);
+      }
+
+      @Override
+      public boolean hasHeard() {
+        return directory.hasHeard();
       }
     };
   }
@@ -329,13 +327,7 @@ public final class Node implements AutoCloseable {
     Duration stopPatience = StopTimes.from(plan.config()).patience();
     Optional<Exception> problem = system.flatMap(actors -> ActorStop.run(actors, stopPatience));
     models.ifPresent(
-        starting ->
-            starting.close(
-                all -> {
-                  all.forEach(LoadedModel::close);
-                  startModels.closeEncoders();
-                },
-                Duration.ZERO));
+        starting -> starting.close(all -> all.forEach(LoadedModel::close), Duration.ZERO));
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.journal().isEmbedded() ? stopPatience : Duration.ZERO;
     journal.ifPresent(

@@ -6,6 +6,7 @@ import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.MemoryBudget;
 import io.parley.node.models.ModelsSettings;
 import io.parley.persistence.JournalSettings;
+import io.parley.routing.EmbeddingQueueSettings;
 import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
@@ -27,6 +28,7 @@ public record NodePlan(
     JournalSettings journal,
     SessionSettings session,
     RoutingSettings routing,
+    EmbeddingQueueSettings embeddingQueue,
     WorkerSettings worker,
     BatcherSettings batcher,
     EngineSettings engine,
@@ -49,6 +51,7 @@ public record NodePlan(
               JournalSettings.from(config),
               SessionSettings.from(config),
               RoutingSettings.from(config),
+              EmbeddingQueueSettings.from(config),
               WorkerSettings.from(config),
               BatcherSettings.from(config),
               EngineSettings.from(config),

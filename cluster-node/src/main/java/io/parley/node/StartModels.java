@@ -12,7 +12,6 @@ import java.util.function.Consumer;
 final class StartModels {
   private final NodePlan plan;
   private final StartupReporter reporter;
-  private final List<LoadedEncoder> encoders = new ArrayList<>();
 
   StartModels(NodePlan plan, StartupReporter reporter) {
     this.plan = plan;
@@ -29,7 +28,7 @@ final class StartModels {
     for (ModelOrder order : plan.node().models()) {
       LoadedModel model = new LoadedModel(order, plan.config());
       obtain(model);
-      model.encoder(plan.config()).ifPresentOrElse(encoders::add, () -> obtained.add(model));
+      obtained.add(model);
     }
     long before = 0;
     for (LoadedModel model : obtained) {
@@ -60,23 +59,11 @@ final class StartModels {
         loaded.add(model);
         load(model);
       }
-      encoders.forEach(encoder -> encoder.load(reporter));
       return obtained;
     } catch (RuntimeException e) {
       loaded.forEach(LoadedModel::close);
-      closeEncoders();
       throw e;
     }
-  }
-
-  /** Text encoders of the configuration, after {@link #load}. They stay while the node runs. */
-  List<LoadedEncoder> encoders() {
-    return List.copyOf(encoders);
-  }
-
-  /** Frees those that no worker took over. */
-  void closeEncoders() {
-    encoders.forEach(LoadedEncoder::close);
   }
 
   private void load(LoadedModel model) {

@@ -10,6 +10,7 @@ import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.ModelsSettings;
 import io.parley.persistence.JournalSettings;
+import io.parley.routing.EmbeddingQueueSettings;
 import io.parley.routing.RoutingSettings;
 import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
@@ -34,6 +35,7 @@ class ReferenceConfTest {
           JournalSettings::from,
           SessionSettings::from,
           RoutingSettings::from,
+          EmbeddingQueueSettings::from,
           WorkerSettings::from,
           BatcherSettings::from,
           EngineSettings::from,

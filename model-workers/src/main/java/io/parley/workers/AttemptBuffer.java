@@ -11,8 +11,9 @@ import java.util.Optional;
 
 /**
  * What a replica said of one attempt and its worker has not looked at yet. The replica's threads
- * write, the worker empties it. The worker is woken for what cannot wait (the admission, the first
- * token, the end); other tokens wait for its next tick, so that a token costs no message.
+ * write, the worker empties it. The worker is woken for what cannot wait (the first token, the
+ * end); the admission goes with the first token, and other tokens wait for the worker's next tick,
+ * so that a token costs no message.
  */
 final class AttemptBuffer implements Replica.Listener {
 
@@ -54,7 +55,6 @@ final class AttemptBuffer implements Replica.Listener {
       prompt = Optional.of(info);
       wasAdmitted = true;
     }
-    wake.run();
   }
 
   @Override

@@ -139,7 +139,7 @@ final class Attempts {
       if (!attempt.runs()) {
         continue;
       }
-      attempt.look(nowNanos).ifPresent(sessions);
+      attempt.look(nowNanos);
       if (!attempt.runs()) {
         running--;
         count(attempt);

@@ -16,7 +16,6 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import io.parley.routing.SessionReports;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.WorkerMessage;
-import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -32,7 +31,7 @@ import java.util.function.Consumer;
  */
 public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   /** What can be asked of it from outside. */
-  public sealed interface Command {}
+  public sealed interface Command permits Drain, Leave, StartAgain {}
 
   /**
    * Tells a worker to leave: it pulls nothing more, hands its attempts back with the tokens they
@@ -40,12 +39,6 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
    * still answers and before shards move.
    */
   public record Leave() implements Command {}
-
-  /**
-   * Tells a worker that its model is being unloaded: it pulls nothing more, lets what it has run to
-   * its end for at most {@code patience}, then leaves.
-   */
-  public record Drain(Duration patience) implements Command {}
 
   private record StartAgain() implements Command {}
 
@@ -106,7 +99,7 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   public Receive<Command> createReceive() {
     return newReceiveBuilder()
         .onMessage(Leave.class, leave -> end(new WorkerBehavior.Leave()))
-        .onMessage(Drain.class, drain -> end(new WorkerBehavior.Drain(drain.patience())))
+        .onMessage(Drain.class, drain -> end(drain))
         .onMessage(StartAgain.class, again -> start())
         .onSignal(Terminated.class, signal -> onWorkerStopped())
         .onSignal(PostStop.class, signal -> onPostStop())

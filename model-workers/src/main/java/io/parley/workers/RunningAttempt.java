@@ -21,9 +21,10 @@ import java.util.Optional;
 /**
  * An attempt from its start at the replica until its session has everything: keeps the tokens that
  * are not journaled yet and says what to send. At most one report that wants an answer is out at a
- * time; the tokens come first, then the finish (with the last of them) or the failure. One that
- * owes nothing, since it computes its prompt, says now and then that it runs and whether it was
- * admitted, for a session that was recovered and does not know.
+ * time; the tokens come first, then the finish (with the last of them) or the failure. The first
+ * group says that it was admitted, too: alone that would cost its session a write. One that owes
+ * nothing, since it computes its prompt, says now and then that it runs and whether it was
+ * admitted, also for a session that was recovered and does not know.
  *
  * <p>Holds at most as many tokens as the work asks for. Used by the worker's thread alone.
  */
@@ -85,9 +86,11 @@ final class RunningAttempt {
     return failure.map(AttemptBuffer.Failure::code);
   }
 
-  /** Looks at what the replica said. Returns the report of the admission, when it is new. */
-  Optional<AttemptReport> look(long nowNanos) {
-    return runs() ? take(buffer.drain(), nowNanos) : Optional.empty();
+  /** Looks at what the replica said. */
+  void look(long nowNanos) {
+    if (runs()) {
+      take(buffer.drain(), nowNanos);
+    }
   }
 
   /** Ends it from outside, after what the replica said so far; no effect when it ended already. */
@@ -100,7 +103,7 @@ final class RunningAttempt {
     }
   }
 
-  private Optional<AttemptReport> take(AttemptBuffer.Drained drained, long nowNanos) {
+  private void take(AttemptBuffer.Drained drained, long nowNanos) {
     if (!owesAnything()) {
       progressNanos = nowNanos; // the session had nothing to answer until now
     }
@@ -109,11 +112,7 @@ final class RunningAttempt {
     tokens.addAll(drained.tokens().subList(skipped, drained.tokens().size()));
     finish = drained.finish();
     failure = drained.failure();
-    if (drained.prompt().isEmpty()) {
-      return Optional.empty();
-    }
-    prompt = drained.prompt();
-    return admission();
+    prompt = prompt.or(drained::prompt);
   }
 
   /** A group interval has passed. */
@@ -150,11 +149,10 @@ final class RunningAttempt {
       return Optional.empty();
     }
     sentNanos = nowNanos;
-    return Optional.of(admission().orElseGet(() -> new Dispatched(id(), worker)));
-  }
-
-  private Optional<AttemptReport> admission() {
-    return prompt.map(info -> new Admitted(id(), info, worker));
+    return Optional.of(
+        prompt
+            .<AttemptReport>map(info -> new Admitted(id(), info, worker))
+            .orElseGet(() -> new Dispatched(id(), worker)));
   }
 
   private boolean owesAnything() {

@@ -37,9 +37,6 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   /** See {@link ModelWorker.Leave}. */
   record Leave() implements Internal {}
 
-  /** See {@link ModelWorker.Drain}. */
-  record Drain(Duration patience) implements Internal {}
-
   private record DispatcherList(Set<ActorRef<Dispatcher.WorkerCommand>> refs) implements Internal {}
 
   private record Load() implements Internal {}
@@ -176,8 +173,10 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     getContext().getLog().info("Serving {}", replica.get().model().id());
     served = Optional.of(replica.get().model().id());
     links.start(replica.get().model());
-    tellReceptionist(Receptionist.register(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
-    registered = true;
+    if (!registered) {
+      tellReceptionist(Receptionist.register(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
+      registered = true;
+    }
     return settle();
   }
 
@@ -187,10 +186,13 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     restartAfter = twice.compareTo(settings.restartMax()) < 0 ? twice : settings.restartMax();
   }
 
-  /** The replica cannot be trusted any more: its attempts fail, and another one is loaded. */
+  /**
+   * The replica cannot be trusted any more: its attempts fail, and another one is loaded. It stays
+   * in the directory, since its model is not gone: what comes meanwhile waits for it.
+   */
   private void breakDown() {
     getContext().getLog().error("The replica broke; another one is loaded");
-    stopServing();
+    links.stop();
     attempts.failAll(FailureCode.ENGINE_FAILED, "the replica broke", now());
     replica.ifPresent(broken -> blocking.execute(broken::close));
     replica = Optional.empty();

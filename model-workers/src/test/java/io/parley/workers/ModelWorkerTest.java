@@ -35,6 +35,7 @@ import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.ModelInfo;
+import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
 import io.parley.routing.protocol.TenantId;
@@ -60,6 +61,7 @@ class ModelWorkerTest {
   private static WorkerNode node;
 
   private final ModelInfo model = newModel();
+  private final PromptInfo prompt = new PromptInfo(3, 0, 0, model.id(), "v");
   private final SessionId sessionId = newSession();
   private final TestProbe<SessionInbox> session = node.session(sessionId);
   private final ScriptedReplica replica = new ScriptedReplica(model, 2);
@@ -88,7 +90,6 @@ class ModelWorkerTest {
     node.submit(work);
 
     expect(Dispatched.class);
-    expect(Admitted.class);
     List<Integer> ids = new ArrayList<>();
     int next = 2;
     while (true) {
@@ -182,6 +183,43 @@ class ModelWorkerTest {
     failed.worker().orElseThrow().tell(new GroupAccepted(work.id(), 0, true));
     session.expectNoMessage(Duration.ofMillis(600));
     assertThat(replica.closed).isFalse();
+  }
+
+  @Test
+  void theFirstGroupSaysThatTheAttemptWasAdmitted() {
+    AttemptBuffer buffer = new AttemptBuffer(9, () -> {});
+    RunningAttempt attempt = attempt(buffer);
+    buffer.admitted(prompt);
+    attempt.look(1);
+    attempt.tick();
+    assertThat(attempt.next(1)).isEmpty(); // alone it would cost the session a write
+
+    give(buffer, 7);
+    attempt.look(2);
+
+    TokenGroup group = (TokenGroup) attempt.next(2).orElseThrow();
+    assertThat(group.prompt()).isEqualTo(prompt);
+    assertThat(ids(group)).containsExactly(7);
+  }
+
+  @Test
+  void anAdmissionWhosePromptTakesLongIsToldAlone() {
+    WorkerSettings settings = settings(Duration.ofMinutes(5));
+    AttemptBuffer buffer = new AttemptBuffer(9, () -> {});
+    RunningAttempt attempt = attempt(buffer);
+    buffer.admitted(prompt);
+    attempt.look(1);
+
+    long later = settings.resendMin().toNanos();
+    assertThat(attempt.next(later)).containsInstanceOf(Admitted.class);
+    assertThat(attempt.next(later + 1)).isEmpty();
+  }
+
+  private RunningAttempt attempt(AttemptBuffer buffer) {
+    TestProbe<WorkerMessage> owner = node.kit.createTestProbe(WorkerMessage.class);
+    WorkerSettings settings = settings(Duration.ofMinutes(5));
+    Work work = work(model, sessionId, 1, List.of());
+    return new RunningAttempt(work, owner.ref(), buffer, settings, 0);
   }
 
   @Test
@@ -420,7 +458,7 @@ class ModelWorkerTest {
     await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
     Listener listener = replica.admit(work.id(), 1);
 
-    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMinutes(5)));
+    worker.orElseThrow().tell(new Drain(Duration.ofMinutes(5)));
 
     await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
     // the dispatcher knows that the model is gone: a later attempt does not wait for it
@@ -447,7 +485,7 @@ class ModelWorkerTest {
     replica.admit(work.id(), 1);
     TokenGroup first = expect(TokenGroup.class);
 
-    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMillis(50)));
+    worker.orElseThrow().tell(new Drain(Duration.ofMillis(50)));
 
     first.worker().tell(new GroupAccepted(work.id(), 1, false));
     assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.WORKER_LOST);
@@ -463,7 +501,7 @@ class ModelWorkerTest {
     replica.admit(work.id(), 1);
     TokenGroup first = expect(TokenGroup.class);
 
-    worker.orElseThrow().tell(new ModelWorker.Drain(Duration.ofMinutes(5)));
+    worker.orElseThrow().tell(new Drain(Duration.ofMinutes(5)));
     replica.broken = true;
 
     first.worker().tell(new GroupAccepted(work.id(), 1, false));

@@ -47,7 +47,6 @@ class RemoteWorkerIT {
         assertThat(front.submit(work)).isInstanceOf(Queued.class);
         replica.admit(work.id(), 1, 2);
 
-        expect(session, Admitted.class);
         TokenGroup group = expect(session, TokenGroup.class);
         assertThat(group.tokens()).isNotEmpty();
         group.worker().tell(new GroupAccepted(work.id(), group.tokens().size(), false));

@@ -57,6 +57,10 @@ public final class JournalConfig {
     }
     values.put(PLUGIN + ".journal.target-partition-size", settings.eventsPerPartition());
     values.put(PLUGIN + ".journal.replay-filter.mode", settings.replayFilter());
+    // events are never deleted, so a recovery need not ask how far they were; and who has events is
+    // read from them (SELECT DISTINCT), so a new session need not be listed before its first event
+    values.put(PLUGIN + ".journal.support-deletes", false);
+    values.put(PLUGIN + ".journal.support-all-persistence-ids", false);
     // without tags there is no tag writer that could fail a persist after it was stored
     values.put(PLUGIN + ".events-by-tag.enabled", false);
     // should the plugin stop itself all the same, the node must not live on without a journal

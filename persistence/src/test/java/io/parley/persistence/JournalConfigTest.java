@@ -50,6 +50,16 @@ class JournalConfigTest {
   }
 
   @Test
+  void aNewSessionCostsNoReadAndNoWriteThatNobodyNeeds() {
+    Config config =
+        JournalConfig.akkaConfig(settings(""), LOCAL).withFallback(ConfigFactory.load());
+    Config journal = config.getConfig("akka.persistence.cassandra.journal");
+
+    assertThat(journal.getBoolean("support-deletes")).isFalse();
+    assertThat(journal.getBoolean("support-all-persistence-ids")).isFalse();
+  }
+
+  @Test
   void theDriverAcceptsTheOverlay() {
     Config driver =
         JournalConfig.driverConfig(

@@ -1,8 +1,6 @@
 package io.parley.routing;
 
-import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.TenantId;
-import io.parley.routing.protocol.Work;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,20 +10,23 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * Works of one priority that wait: one of each tenant in turn, a tenant's own in order of arrival.
+ * What waits, of one priority: one of each tenant in turn, a tenant's own in order of arrival.
+ *
+ * @param <K> names an item among its tenant's
+ * @param <W> what waits
  */
-final class FairLine {
-  record Waiting(Work work, long sinceNanos) {}
+final class FairLine<K, W> {
+  record Waiting<W>(W item, long sinceNanos) {}
 
-  // in the order of their turns; a tenant without works is not in it
-  private final Map<TenantId, Map<AttemptId, Waiting>> tenants = new LinkedHashMap<>();
+  // in the order of their turns; a tenant that waits for nothing is not in it
+  private final Map<TenantId, Map<K, Waiting<W>>> tenants = new LinkedHashMap<>();
   private int size;
 
   int size() {
     return size;
   }
 
-  /** How many works of a tenant wait. */
+  /** How many items of a tenant wait. */
   int size(TenantId tenant) {
     return tenants.getOrDefault(tenant, Map.of()).size();
   }
@@ -34,56 +35,51 @@ final class FairLine {
     return tenants.keySet();
   }
 
-  boolean contains(AttemptId id) {
-    return tenants.getOrDefault(id.session().tenant(), Map.of()).containsKey(id);
+  boolean contains(TenantId tenant, K key) {
+    return tenants.getOrDefault(tenant, Map.of()).containsKey(key);
   }
 
-  void add(Work work, long nowNanos) {
-    Map<AttemptId, Waiting> own =
-        tenants.computeIfAbsent(tenant(work.id()), t -> new LinkedHashMap<>());
-    size += own.put(work.id(), new Waiting(work, nowNanos)) == null ? 1 : 0;
+  void add(TenantId tenant, K key, W item, long nowNanos) {
+    Map<K, Waiting<W>> own = tenants.computeIfAbsent(tenant, t -> new LinkedHashMap<>());
+    size += own.put(key, new Waiting<>(item, nowNanos)) == null ? 1 : 0;
   }
 
-  /** The work whose turn it is. */
-  Optional<Waiting> first() {
+  /** The item whose turn it is. */
+  Optional<Waiting<W>> first() {
     return tenants.values().stream().findFirst().map(own -> own.values().iterator().next());
   }
 
-  /** Takes a work out; false when it does not wait here. */
-  boolean remove(AttemptId id) {
-    Map<AttemptId, Waiting> own = tenants.get(tenant(id));
-    if (own == null || own.remove(id) == null) {
+  /** Takes an item out; false when it does not wait here. */
+  boolean remove(TenantId tenant, K key) {
+    Map<K, Waiting<W>> own = tenants.get(tenant);
+    if (own == null || own.remove(key) == null) {
       return false;
     }
     size--;
     if (own.isEmpty()) {
-      tenants.remove(tenant(id));
+      tenants.remove(tenant);
     }
     return true;
   }
 
   /** Its tenant had its turn. */
   void goBehind(TenantId tenant) {
-    Map<AttemptId, Waiting> own = tenants.remove(tenant);
+    Map<K, Waiting<W>> own = tenants.remove(tenant);
     if (own != null) {
       tenants.put(tenant, own);
     }
   }
 
-  /** All works of which this holds. */
-  List<Work> all(Predicate<Work> which) {
-    List<Work> works = new ArrayList<>();
-    for (Map<AttemptId, Waiting> own : tenants.values()) {
-      for (Waiting waiting : own.values()) {
-        if (which.test(waiting.work())) {
-          works.add(waiting.work());
+  /** All items of which this holds. */
+  List<W> all(Predicate<W> which) {
+    List<W> items = new ArrayList<>();
+    for (Map<K, Waiting<W>> own : tenants.values()) {
+      for (Waiting<W> waiting : own.values()) {
+        if (which.test(waiting.item())) {
+          items.add(waiting.item());
         }
       }
     }
-    return works;
-  }
-
-  private static TenantId tenant(AttemptId id) {
-    return id.session().tenant();
+    return items;
   }
 }

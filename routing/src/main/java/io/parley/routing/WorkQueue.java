@@ -23,8 +23,8 @@ import java.util.function.Predicate;
 final class WorkQueue {
   private final int capacity;
   private final long bulkPatienceNanos;
-  private final FairLine interactive = new FairLine();
-  private final FairLine bulk = new FairLine();
+  private final FairLine<AttemptId, Work> interactive = new FairLine<>();
+  private final FairLine<AttemptId, Work> bulk = new FairLine<>();
 
   WorkQueue(int capacity, long bulkPatienceNanos) {
     this.capacity = capacity;
@@ -78,7 +78,8 @@ final class WorkQueue {
   }
 
   boolean contains(AttemptId id) {
-    return interactive.contains(id) || bulk.contains(id);
+    TenantId tenant = id.session().tenant();
+    return interactive.contains(tenant, id) || bulk.contains(tenant, id);
   }
 
   /** Queues a work; false when there is no room. */
@@ -86,36 +87,37 @@ final class WorkQueue {
     if (!hasRoom(work.id().session().tenant())) {
       return false;
     }
-    line(work).add(work, nowNanos);
+    line(work).add(work.id().session().tenant(), work.id(), work, nowNanos);
     return true;
   }
 
-  private FairLine line(Work work) {
+  private FairLine<AttemptId, Work> line(Work work) {
     return work.priority() == Priority.BULK ? bulk : interactive;
   }
 
   /** The work whose turn it is. */
   Optional<Work> peek() {
-    Optional<FairLine.Waiting> first = interactive.first();
-    Optional<FairLine.Waiting> firstBulk = bulk.first();
+    Optional<FairLine.Waiting<Work>> first = interactive.first();
+    Optional<FairLine.Waiting<Work>> firstBulk = bulk.first();
     if (first.isPresent() && firstBulk.isPresent()) {
       long bulkCounts = firstBulk.get().sinceNanos() + bulkPatienceNanos;
       // a difference, because nanoTime may overflow
       return Optional.of(
-          bulkCounts - first.get().sinceNanos() < 0 ? firstBulk.get().work() : first.get().work());
+          bulkCounts - first.get().sinceNanos() < 0 ? firstBulk.get().item() : first.get().item());
     }
-    return first.or(() -> firstBulk).map(FairLine.Waiting::work);
+    return first.or(() -> firstBulk).map(FairLine.Waiting::item);
   }
 
   /** Takes a work out to hand it to a worker: its tenant had its turn. */
   void take(Work work) {
-    line(work).remove(work.id());
+    line(work).remove(work.id().session().tenant(), work.id());
     line(work).goBehind(work.id().session().tenant());
   }
 
   /** Takes a work out; false when it does not wait here. */
   boolean remove(AttemptId id) {
-    return interactive.remove(id) || bulk.remove(id);
+    TenantId tenant = id.session().tenant();
+    return interactive.remove(tenant, id) || bulk.remove(tenant, id);
   }
 
   /** Takes out what is past its deadline. */

@@ -41,6 +41,8 @@ public final class WorkerDirectory implements Extension {
   private final AtomicReference<Served> served =
       new AtomicReference<>(new Served(Map.of(), List.of()));
 
+  private volatile boolean anyKnown;
+
   private WorkerDirectory(ActorSystem<?> system) {
     RoutingSettings settings = RoutingSettings.from(system.settings().config());
     system.systemActorOf(
@@ -52,6 +54,7 @@ public final class WorkerDirectory implements Extension {
   private void publish(Map<ActorRef<WorkerMessage>, ModelInfo> workers) {
     List<ModelInfo> models = workers.values().stream().distinct().sorted(order()).toList();
     served.set(new Served(workers, models));
+    anyKnown |= !models.isEmpty();
   }
 
   public static WorkerDirectory get(ActorSystem<?> system) {
@@ -70,6 +73,14 @@ public final class WorkerDirectory implements Extension {
    */
   public Optional<ModelInfo> find(String nameOrId) {
     return find(models(), nameOrId);
+  }
+
+  /**
+   * Whether this node has heard of a worker since it started. Until then an empty list means that
+   * nobody knows yet.
+   */
+  public boolean hasHeard() {
+    return anyKnown;
   }
 
   /** The workers that serve exactly this model and version, in no order. */

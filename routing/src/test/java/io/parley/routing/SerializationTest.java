@@ -123,7 +123,14 @@ class SerializationTest {
         MODEL,
         ENCODER,
         new EmbeddingRequest.Texts(
-            "e-0-1", new TenantId("acme"), List.of("grüß", "你好"), 123_456_789_012L, embeddings()),
+            "e-0-1", new TenantId("acme"), List.of("grüß", "你好"), 123_456_789_012L),
+        new EmbeddingDispatcher.Handed(
+            kit.createTestProbe(EmbeddingDispatcher.WorkerCommand.class).ref(),
+            -7L,
+            List.of(new EmbeddingRequest.Texts("e", new TenantId("acme"), List.of("a"), 5)),
+            embeddings()),
+        new EmbeddingDispatcher.Pull(worker, ENCODER.id(), -7L, 512),
+        new EmbeddingDispatcher.Withdrawn(worker),
         new EmbeddingRequest.Cancel("e-0-1"),
         new EmbeddingReply.Refused(
             "e-0-1", EmbeddingReply.Reason.TOO_LONG, 3, "has 300 tokens", 2_000),
@@ -164,10 +171,17 @@ class SerializationTest {
 
   @Test
   void arraysComeBackWithTheirNumbers() {
+    EmbeddingRequest tokens =
+        new EmbeddingRequest.Tokens(
+            "e", new TenantId("acme"), List.of(new int[] {1, -2}, new int[0]), 5);
     for (CborSerializable message :
         List.of(
-            new EmbeddingRequest.Tokens(
-                "e", new TenantId("acme"), List.of(new int[] {1, -2}, new int[0]), 5, embeddings()),
+            tokens,
+            new EmbeddingDispatcher.Handed(
+                kit.createTestProbe(EmbeddingDispatcher.WorkerCommand.class).ref(),
+                1,
+                List.of(tokens),
+                embeddings()),
             new EmbeddingReply.Embedded("e", 7, new byte[] {1, -1, 0}))) {
       assertThat(kit.serializationTestKit().verifySerialization(message, false))
           .usingRecursiveComparison()

@@ -44,6 +44,7 @@ class WorkerDirectoryTest {
       WorkerDirectory here = WorkerDirectory.get(first.system());
       WorkerDirectory there = WorkerDirectory.get(second.system());
       ModelInfo model = model("far@1", 1);
+      assertThat(here.hasHeard()).isFalse();
 
       second.spawn(worker(model));
 
@@ -62,6 +63,7 @@ class WorkerDirectoryTest {
       await()
           .atMost(Duration.ofSeconds(30))
           .untilAsserted(() -> assertThat(here.models()).isEmpty());
+      assertThat(here.hasHeard()).as("it knows that nobody serves").isTrue();
     } finally {
       second.shutdownTestKit();
       first.shutdownTestKit();

@@ -14,7 +14,6 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -22,19 +21,6 @@ import java.util.concurrent.Future;
 
 /** Plays a {@link LoadPlan}: one thread for each user, one streamed request at a time in each. */
 public final class LoadGenerator {
-  private static final List<String> OPENINGS =
-      List.of(
-          "Tell me about the history of lighthouses.",
-          "How does a bicycle stay upright?",
-          "Write a short story about a clockmaker.",
-          "What should I pack for a week in the mountains?",
-          "Explain how bread rises.",
-          "Describe the life of a honey bee.",
-          "Why is the sky blue, and the sunset red?",
-          "Give me ideas for a birthday party in a small garden.");
-  private static final List<String> FOLLOW_UPS =
-      List.of("Tell me more about that.", "Which part of it matters most?", "And what came next?");
-
   private static final int SENDS_MAX = 3;
 
   private final ObjectMapper json = new ObjectMapper();
@@ -60,7 +46,7 @@ public final class LoadGenerator {
       for (Future<List<TurnSample>> one : running) {
         samples.addAll(one.get());
       }
-      return LoadReport.of(plan, samples, System.nanoTime() - started);
+      return LoadReport.of(plan.users(), plan.turns(), samples, System.nanoTime() - started);
     } catch (ExecutionException e) {
       throw new IllegalStateException("a user's thread failed", e.getCause());
     } finally {
@@ -72,11 +58,7 @@ public final class LoadGenerator {
     List<TurnSample> samples = new ArrayList<>();
     ArrayNode messages = json.createArrayNode();
     for (int turn = 0; turn < plan.turns(); turn++) {
-      String input =
-          turn == 0
-              ? OPENINGS.get(user % OPENINGS.size()) + " (I am reader " + user + ".)"
-              : FOLLOW_UPS.get((turn - 1) % FOLLOW_UPS.size());
-      messages.addObject().put("role", "user").put("content", input);
+      messages.addObject().put("role", "user").put("content", Conversation.input(user, turn));
       StringBuilder answer = new StringBuilder();
       TurnSample sample = ask(turn, messages, answer);
       samples.add(sample);
@@ -107,7 +89,7 @@ public final class LoadGenerator {
             .POST(HttpRequest.BodyPublishers.ofString(body.toString()));
     plan.apiKey().ifPresent(key -> request.header("Authorization", "Bearer " + key));
 
-    Watch watch = new Watch(turn);
+    TurnWatch watch = new TurnWatch(turn);
     try {
       HttpResponse<InputStream> response = send(request.build());
       try (TimedLines lines = new TimedLines(response.body())) {
@@ -140,7 +122,8 @@ public final class LoadGenerator {
     }
   }
 
-  private TurnSample read(TimedLines lines, Watch watch, StringBuilder answer) throws IOException {
+  private TurnSample read(TimedLines lines, TurnWatch watch, StringBuilder answer)
+      throws IOException {
     for (String line = next(lines, watch); line != null; line = next(lines, watch)) {
       if (!line.startsWith("data:")) {
         continue;
@@ -167,52 +150,7 @@ public final class LoadGenerator {
   }
 
   /** The time-out of the turn holds for the whole of it. */
-  private String next(TimedLines lines, Watch watch) throws IOException {
+  private String next(TimedLines lines, TurnWatch watch) throws IOException {
     return lines.next(plan.timeout().minusNanos(System.nanoTime() - watch.startedNanos));
-  }
-
-  /** Takes the times of one turn. */
-  private static final class Watch {
-    private final int turn;
-    private final long startedNanos = System.nanoTime();
-    private final List<Long> gapsNanos = new ArrayList<>();
-    private long firstTextNanos = -1;
-    private long lastTextNanos;
-    private int tokens;
-
-    Watch(int turn) {
-      this.turn = turn;
-    }
-
-    void text() {
-      long now = System.nanoTime();
-      if (firstTextNanos < 0) {
-        firstTextNanos = now - startedNanos;
-      } else {
-        gapsNanos.add(now - lastTextNanos);
-      }
-      lastTextNanos = now;
-    }
-
-    TurnSample ended() {
-      if (firstTextNanos < 0) {
-        return failed("no text");
-      }
-      return sample(Optional.empty());
-    }
-
-    TurnSample failed(String why) {
-      return sample(Optional.of(why));
-    }
-
-    private TurnSample sample(Optional<String> error) {
-      return new TurnSample(
-          turn,
-          Math.max(0, firstTextNanos),
-          List.copyOf(gapsNanos),
-          System.nanoTime() - startedNanos,
-          tokens,
-          error);
-    }
   }
 }

@@ -47,7 +47,7 @@ public record LoadReport(
     }
   }
 
-  static LoadReport of(LoadPlan plan, List<TurnSample> samples, long wallNanos) {
+  static LoadReport of(int users, int turns, List<TurnSample> samples, long wallNanos) {
     long tokens = 0;
     int completed = 0;
     List<Long> gaps = new ArrayList<>();
@@ -67,8 +67,8 @@ public record LoadReport(
     }
     double seconds = wallNanos / 1e9;
     return new LoadReport(
-        plan.users(),
-        plan.turns(),
+        users,
+        turns,
         completed,
         tokens,
         seconds,

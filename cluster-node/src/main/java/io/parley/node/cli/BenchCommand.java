@@ -18,9 +18,17 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     mixinStandardHelpOptions = true,
-    subcommands = {EngineBenchCommand.class, QualityBenchCommand.class, EncoderBenchCommand.class},
+    subcommands = {
+      EngineBenchCommand.class,
+      QualityBenchCommand.class,
+      EncoderBenchCommand.class,
+      SoakBenchCommand.class
+    },
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {
+  static final String HEAD =
+      "users  tokens/s  TTFT p50/p99 ms  follow-up p50/p99  ITL p50/p99 ms  per token  errors";
+
   @Mixin private ServerOptions server;
 
   @Option(
@@ -75,8 +83,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     List<LoadReport> reports = new ArrayList<>();
     if (!asJson) {
-      System.out.println(
-          "users  tokens/s  TTFT p50/p99 ms  follow-up p50/p99  ITL p50/p99 ms  per token  errors");
+      System.out.println(HEAD);
     }
     for (int count : users) {
       LoadReport report = new LoadGenerator(plan(count, turns)).run();
@@ -104,7 +111,7 @@ final class BenchCommand implements Callable<Integer> {
         Duration.ofSeconds(timeoutSeconds));
   }
 
-  private static String row(LoadReport report) {
+  static String row(LoadReport report) {
     return String.format(
         Locale.ROOT,
         "%5d  %8.1f  %7.0f /%7.0f  %8.0f /%7.0f  %6.1f /%7.1f  %9.1f  %s",

@@ -4,15 +4,25 @@ import com.typesafe.config.Config;
 import io.parley.node.StartupException;
 import io.parley.node.bench.EngineLoop;
 import io.parley.node.bench.ProcessMemory;
+import io.parley.node.bench.ReplicaLoad;
+import io.parley.routing.protocol.ModelInfo;
+import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.tensorflow.MachineLimits;
 import io.parley.workers.engine.tensorflow.StepCost;
 import io.parley.workers.engine.tensorflow.TensorFlowEngine;
+import io.parley.workers.gguf.GgufFile;
+import io.parley.workers.model.ModelManifest;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
+import io.parley.workers.replica.EngineReplica;
+import io.parley.workers.replica.WarmUp;
+import io.parley.workers.text.GgufTokenizer;
+import io.parley.workers.text.JinjaChatTemplate;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -25,9 +35,14 @@ import picocli.CommandLine.Option;
 @Command(
     name = "engine",
     mixinStandardHelpOptions = true,
-    description = "Measures the bare engine loop in this process: no node, journal or HTTP.")
+    description = {
+      "Measures the engine in this process: no node, journal or HTTP.",
+      "Forward passes alone, or with --users whole conversations."
+    })
 final class EngineBenchCommand implements Callable<Integer> {
   private static final int PREFILLS = 4;
+  private static final Duration WARM_UP = Duration.ofSeconds(5);
+  private static final Duration TIMEOUT = Duration.ofMinutes(10);
 
   @Option(
       names = "--model",
@@ -75,12 +90,32 @@ final class EngineBenchCommand implements Callable<Integer> {
               + " print which share of both each line reaches.")
   private boolean withLimits;
 
+  @Option(
+      names = "--users",
+      split = ",",
+      description =
+          "Instead: conversations at once, the same as those of parley bench, through batcher and"
+              + " engine; several are run one after another.")
+  private List<Integer> users = List.of();
+
+  @Option(
+      names = "--turns",
+      defaultValue = "3",
+      description = "Turns of each conversation (default: ${DEFAULT-VALUE}).")
+  private int turns;
+
+  @Option(
+      names = "--max-tokens",
+      defaultValue = "64",
+      description = "Tokens of each answer (default: ${DEFAULT-VALUE}).")
+  private int maxTokens;
+
   @Mixin private ConfigOptions configuration;
 
   private Optional<MachineLimits> limits = Optional.empty();
 
   @Override
-  public Integer call() {
+  public Integer call() throws InterruptedException {
     Config config = configuration.load();
     try {
       EngineSettings engineSettings = EngineSettings.from(config);
@@ -103,12 +138,48 @@ final class EngineBenchCommand implements Callable<Integer> {
         if (withLimits) {
           limits = Optional.of(measureLimits(engine));
         }
-        run(engine);
+        if (users.isEmpty()) {
+          run(engine);
+          return 0;
+        }
+        return converse(engine, stored, config) ? 0 : 1;
       }
-      return 0;
     } catch (ModelStoreException | IllegalArgumentException e) {
       throw new StartupException(e.getMessage(), e);
     }
+  }
+
+  /** Whether no turn failed. */
+  private boolean converse(TensorFlowEngine engine, StoredModel stored, Config config)
+      throws InterruptedException {
+    ModelManifest manifest = stored.manifest();
+    GgufTokenizer tokenizer;
+    JinjaChatTemplate template;
+    try (GgufFile gguf = GgufFile.open(stored.file())) {
+      tokenizer = GgufTokenizer.of(gguf.metadata(), EngineSettings.from(config).cacheFolder());
+      template = JinjaChatTemplate.of(gguf.metadata());
+    }
+    ModelInfo info =
+        new ModelInfo(manifest.id(), manifest.contextLength(), 0, "parley", manifest.licence());
+    boolean all = true;
+    // closes the engine, as its owner does afterwards: that has no effect then
+    try (EngineReplica replica =
+        new EngineReplica(info, engine, tokenizer, template, BatcherSettings.from(config))) {
+      WarmUp.run(replica, WARM_UP);
+      System.out.println(BenchCommand.HEAD + "  prefill  cached");
+      for (int count : users) {
+        ReplicaLoad.Result result =
+            new ReplicaLoad(replica, count, turns, maxTokens, TIMEOUT.toMillis()).run();
+        System.out.printf(
+            Locale.ROOT,
+            "%s  %7d  %6d%n",
+            BenchCommand.row(result.report()),
+            result.prefillTokens(),
+            result.cachedTokens());
+        all &= result.report().errors().isEmpty();
+      }
+    }
+    return all;
   }
 
   private static MachineLimits measureLimits(TensorFlowEngine engine) {

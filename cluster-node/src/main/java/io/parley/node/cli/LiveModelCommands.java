@@ -26,9 +26,9 @@ final class LiveModelCommands {
   @Command(
       name = "ps",
       mixinStandardHelpOptions = true,
-      description = "Lists the models of a running node: state, progress, memory, slots.")
+      description = "Lists the models of a running node: kind, state, progress, memory, slots.")
   static final class Ps implements Callable<Integer> {
-    private static final String ROW = "%-44s  %-9s  %-18s  %9s  %9s  %s%n";
+    private static final String ROW = "%-44s  %-9s  %-10s  %-18s  %9s  %9s  %s%n";
 
     @Mixin private ManagementOptions node;
 
@@ -36,12 +36,13 @@ final class LiveModelCommands {
     public Integer call() throws InterruptedException {
       JsonNode models = node.client().models();
       System.out.printf(
-          Locale.ROOT, ROW, "MODEL", "STATE", "PROGRESS", "MEMORY", "SLOTS", "KV BLOCKS");
+          Locale.ROOT, ROW, "MODEL", "KIND", "STATE", "PROGRESS", "MEMORY", "SLOTS", "KV BLOCKS");
       for (JsonNode model : models) {
         System.out.printf(
             Locale.ROOT,
             ROW,
             name(model),
+            model.path("kind").asText("-"),
             model.path("state").asText(),
             progress(model),
             model.has("memory")
@@ -97,7 +98,9 @@ final class LiveModelCommands {
 
     @Parameters(
         paramLabel = "MODEL",
-        description = "A name in the store, a GGUF file of the node's machine, or a source.")
+        description =
+            "A name in the store, a GGUF file or an encoder's folder of the node's machine, or a"
+                + " source.")
     private String model;
 
     @Option(names = "--kv-memory", description = "Instead of parley.engine.kv-memory: 512MiB.")
@@ -135,7 +138,7 @@ final class LiveModelCommands {
           if (state == ModelState.FAILED) {
             throw new StartupException(now.at("/error/message").asText());
           }
-          if (state == ModelState.DRAINING) {
+          if (state == ModelState.DRAINING || state == ModelState.CANCELLING) {
             throw new StartupException("it is being unloaded");
           }
           if (state != shown) {

@@ -91,7 +91,7 @@ public final class Errors {
   }
 
   /**
-   * What an encoder's worker refused.
+   * Why texts were not embedded.
    *
    * @param field the text at fault, like {@code input[3]}
    */
@@ -109,7 +109,10 @@ public final class Errors {
       case BAD_TOKENS -> JsonInput.invalid(field, refused.detail() + ".");
       case LATE -> retryable(429, "queue_timeout", "No worker had room in time.", retryAfterMillis);
       case ENGINE_FAILED -> ApiException.of(500, "engine_failed", "The model's engine failed.");
-      case STOPPING -> embeddingWorkerLost(retryAfterMillis);
+      case STOPPING, WORKER_LOST -> embeddingWorkerLost(retryAfterMillis);
+      case NO_WORKER ->
+          ApiException.of(404, "model_not_found", "No worker serves this model.")
+              .withParam("model");
     };
   }
 

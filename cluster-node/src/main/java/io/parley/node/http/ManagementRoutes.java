@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
+import io.parley.node.models.ModelKind;
 import io.parley.node.models.ModelOrder;
 import io.parley.node.models.ModelStatus;
 import io.parley.node.models.NodeModels;
@@ -188,6 +189,7 @@ final class ManagementRoutes {
             .put("number", model.number())
             .put("requested", model.spec())
             .put("model", model.id().map(Object::toString).orElse(null))
+            .put("kind", model.kind().map(ModelKind::label).orElse(null))
             .put("state", model.state().label())
             .put("since", model.since().getEpochSecond());
     model

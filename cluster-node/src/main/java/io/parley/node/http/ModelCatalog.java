@@ -11,4 +11,7 @@ public interface ModelCatalog {
 
   /** By {@code name} (the newest version served) or {@code name@version}. */
   Optional<ModelInfo> find(String nameOrId);
+
+  /** Whether this node has heard of a worker since it started; else an empty list means little. */
+  boolean hasHeard();
 }

@@ -29,17 +29,17 @@ final class ModelRoutes {
         call -> CompletableFuture.completedFuture(Replies.ok(json(require(call.path().get(0))))));
   }
 
-  /** The model, or 404; 503 while no worker serves anything. */
+  /** The model, or 404; 503 until this node has heard of a worker. */
   ModelInfo require(String name) {
     return catalog
         .find(name)
         .orElseThrow(
             () ->
-                catalog.models().isEmpty()
-                    ? ApiException.of(503, "no_worker", "No worker serves a model yet.")
-                        .withRetryAfter(settings.retryAfter().toMillis())
-                    : ApiException.of(404, "model_not_found", "No worker serves this model.")
-                        .withParam("model"));
+                catalog.hasHeard()
+                    ? ApiException.of(404, "model_not_found", "No worker serves this model.")
+                        .withParam("model")
+                    : ApiException.of(503, "no_worker", "No worker serves a model yet.")
+                        .withRetryAfter(settings.retryAfter().toMillis()));
   }
 
   /** A model that answers messages. */

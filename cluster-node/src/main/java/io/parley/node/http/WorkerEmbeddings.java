@@ -3,41 +3,51 @@ package io.parley.node.http;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.javadsl.AskPattern;
-import io.parley.routing.WorkerDirectory;
+import io.parley.routing.EmbeddingDispatcher;
+import io.parley.routing.EmbeddingDispatcher.Cancel;
+import io.parley.routing.EmbeddingDispatcher.Submit;
 import io.parley.routing.protocol.EmbeddingReply;
 import io.parley.routing.protocol.EmbeddingReply.Embedded;
 import io.parley.routing.protocol.EmbeddingReply.Refused;
 import io.parley.routing.protocol.EmbeddingRequest;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.TenantId;
-import io.parley.routing.protocol.WorkerMessage;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeoutException;
 
 /**
- * Embeddings of the cluster's workers. A call is cut into parts that fit a message between nodes;
- * each goes to one of the model's workers, and to the next one when that has no room. The first
- * part that nobody takes ends the call, and what is left of it is cancelled.
+ * Embeddings of the cluster's workers, which pull them from this node's dispatcher. A call is cut
+ * into parts of about a batch, so that workers share it, and others are not held up by it. The
+ * first part that is refused ends the call, and what is left of it is cancelled.
  */
 public final class WorkerEmbeddings implements Embeddings {
-  /** A worker answers by the deadline; this is for the way. */
+  /** The dispatcher answers by the deadline, with some grace for the worker; this is for it. */
   private static final Duration GRACE = Duration.ofSeconds(2);
 
+  /** A part has no more where it could have fewer texts. */
+  private static final int TOKENS_OF_A_PART = 1024;
+
   private final ActorSystem<?> system;
+  private final ActorRef<EmbeddingDispatcher.Command> dispatcher;
   private final HttpSettings settings;
 
-  public WorkerEmbeddings(ActorSystem<?> system, HttpSettings settings) {
+  /**
+   * @param dispatcher of this node
+   */
+  public WorkerEmbeddings(
+      ActorSystem<?> system,
+      ActorRef<EmbeddingDispatcher.Command> dispatcher,
+      HttpSettings settings) {
     this.system = system;
+    this.dispatcher = dispatcher;
     this.settings = settings;
   }
 
@@ -49,14 +59,14 @@ public final class WorkerEmbeddings implements Embeddings {
     return call.run().whenComplete((result, failure) -> registration.remove());
   }
 
-  /** One call, and where its parts are. */
+  /** One call, and which of its parts are out. */
   private final class CallInProgress {
     private final String id = Ids.random();
     private final TenantId tenant;
     private final ModelInfo model;
     private final Input input;
     private final long deadlineEpochMillis;
-    private final Map<String, ActorRef<WorkerMessage>> asked = new ConcurrentHashMap<>();
+    private final Set<String> out = ConcurrentHashMap.newKeySet();
     private volatile boolean cancelled;
 
     CallInProgress(TenantId tenant, ModelInfo model, Input input) {
@@ -70,8 +80,9 @@ public final class WorkerEmbeddings implements Embeddings {
     CompletionStage<Result> run() {
       List<CompletableFuture<Embedded>> parts = new ArrayList<>();
       CompletableFuture<Void> failed = new CompletableFuture<>();
-      for (int from = 0; from < input.size(); from += EmbeddingRequest.SIZE_MAX) {
-        CompletionStage<Embedded> part = part(from);
+      for (int from = 0; from < input.size(); ) {
+        int to = end(from);
+        CompletionStage<Embedded> part = part(from, to);
         part.whenComplete(
             (done, failure) -> {
               if (failure != null) {
@@ -80,11 +91,28 @@ public final class WorkerEmbeddings implements Embeddings {
               }
             });
         parts.add(part.toCompletableFuture());
+        from = to;
       }
       CompletableFuture<Void> all =
           CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new));
       return CompletableFuture.anyOf(all, failed)
           .thenApply(done -> result(parts.stream().map(CompletableFuture::join).toList()));
+    }
+
+    /** Where a part ends that begins there. */
+    private int end(int from) {
+      int tokens = 0;
+      for (int to = from; to < input.size(); to++) {
+        tokens +=
+            input instanceof Input.Texts texts
+                ? EmbeddingRequest.Texts.estimatedTokens(texts.texts().get(to))
+                : ((Input.Tokens) input).texts().get(to).length;
+        boolean full = tokens > TOKENS_OF_A_PART || to - from == EmbeddingRequest.SIZE_MAX;
+        if (to > from && full) {
+          return to;
+        }
+      }
+      return input.size();
     }
 
     private Result result(List<Embedded> parts) {
@@ -103,70 +131,51 @@ public final class WorkerEmbeddings implements Embeddings {
       return new Result(vectors, tokens);
     }
 
-    private CompletionStage<Embedded> part(int from) {
-      List<ActorRef<WorkerMessage>> workers =
-          new ArrayList<>(WorkerDirectory.get(system).workers(model.id()));
-      Collections.shuffle(workers);
-      return part(from, workers, lost());
-    }
-
-    /** Asks the first of the workers, and the next one when it has no room. */
-    private CompletionStage<Embedded> part(
-        int from, List<ActorRef<WorkerMessage>> workers, ApiException otherwise) {
-      if (workers.isEmpty() || cancelled) {
-        return CompletableFuture.failedFuture(otherwise);
+    private CompletionStage<Embedded> part(int from, int to) {
+      if (cancelled) {
+        return CompletableFuture.failedFuture(lost());
       }
-      String partId = id + "-" + from + "-" + workers.size();
-      ActorRef<WorkerMessage> worker = workers.get(0);
-      asked.put(partId, worker);
+      EmbeddingRequest request = request(from, to);
+      out.add(request.id());
       long left = Math.max(0, deadlineEpochMillis - System.currentTimeMillis());
       CompletionStage<EmbeddingReply> reply =
           AskPattern.ask(
-              worker,
-              replyTo -> request(partId, from, replyTo),
+              dispatcher,
+              replyTo -> new Submit(model, request, replyTo),
               Duration.ofMillis(left).plus(GRACE),
               system.scheduler());
       if (cancelled) { // before it was asked
-        worker.tell(new EmbeddingRequest.Cancel(partId));
+        dispatcher.tell(new Cancel(request.id()));
       }
       return reply
           .handle(
               (answer, failure) -> {
-                asked.remove(partId);
+                out.remove(request.id());
                 if (answer instanceof Embedded embedded) {
                   return CompletableFuture.completedFuture(embedded);
                 }
-                List<ActorRef<WorkerMessage>> others = workers.subList(1, workers.size());
-                if (answer instanceof Refused refused) {
-                  return switch (refused.reason()) {
-                    case FULL, ENGINE_FAILED, STOPPING -> part(from, others, error(refused, from));
-                    case TOO_LONG, BAD_TOKENS, LATE ->
-                        CompletableFuture.<Embedded>failedFuture(error(refused, from));
-                  };
-                }
-                return Errors.unwrap(failure) instanceof TimeoutException
-                    ? part(from, others, lost())
-                    : CompletableFuture.<Embedded>failedFuture(failure);
+                ApiException why =
+                    answer instanceof Refused refused ? error(refused, from) : lost();
+                return CompletableFuture.<Embedded>failedFuture(why);
               })
           .thenCompose(next -> next);
     }
 
-    private EmbeddingRequest request(String partId, int from, ActorRef<EmbeddingReply> replyTo) {
-      int to = Math.min(input.size(), from + EmbeddingRequest.SIZE_MAX);
+    private EmbeddingRequest request(int from, int to) {
+      String partId = id + "-" + from;
       return input instanceof Input.Texts texts
           ? new EmbeddingRequest.Texts(
-              partId, tenant, texts.texts().subList(from, to), deadlineEpochMillis, replyTo)
+              partId, tenant, texts.texts().subList(from, to), deadlineEpochMillis)
           : new EmbeddingRequest.Tokens(
               partId,
               tenant,
               ((Input.Tokens) input).texts().subList(from, to),
-              deadlineEpochMillis,
-              replyTo);
+              deadlineEpochMillis);
     }
 
     void cancel() {
       cancelled = true;
-      asked.forEach((partId, worker) -> worker.tell(new EmbeddingRequest.Cancel(partId)));
+      out.forEach(partId -> dispatcher.tell(new Cancel(partId)));
     }
 
     private ApiException lost() {

@@ -3,11 +3,12 @@ package io.parley.node.models;
 import akka.actor.typed.ActorRef;
 import io.parley.node.models.ModelStatus.Progress;
 import io.parley.routing.protocol.ModelId;
-import io.parley.workers.ModelWorker;
+import io.parley.workers.Drain;
 import io.parley.workers.engine.EngineMemory;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
+import org.slf4j.Logger;
 
 /**
  * A model in the owner's hands. Its progress is written by the threads that fetch and load; all
@@ -17,11 +18,15 @@ final class HostedModel {
   final long number;
   final ModelOrder order;
   final LoadableModel model;
+
+  /** What of it runs before there is a worker. */
+  final SlowPart slow = new SlowPart();
+
   private final InstantSource clock;
 
   Optional<ModelId> id = Optional.empty();
   Optional<EngineMemory> memory = Optional.empty();
-  Optional<ActorRef<ModelWorker.Command>> worker = Optional.empty();
+  Optional<ActorRef<Drain>> worker = Optional.empty();
   Optional<ModelFailure> failure = Optional.empty();
   boolean wasLoaded;
   Optional<ActorRef<NodeModels.Reply>> waiting = Optional.empty();
@@ -42,6 +47,15 @@ final class HostedModel {
     return state;
   }
 
+  boolean failed() {
+    return state == ModelState.FAILED;
+  }
+
+  /** Whether it shall go as soon as what is under way has ended. */
+  boolean ending() {
+    return state == ModelState.DRAINING || state == ModelState.CANCELLING;
+  }
+
   void enter(ModelState next) {
     state = next;
     since = clock.instant();
@@ -53,8 +67,23 @@ final class HostedModel {
     failure = Optional.of(reason);
   }
 
-  /** Called by any thread. */
+  /** What an operator reads of something that went wrong; what is not known is logged. */
+  ModelFailure explained(Throwable cause, Logger log) {
+    if (cause instanceof ModelFailure known) {
+      return known;
+    }
+    log.error("{} could not be loaded", order.spec(), cause);
+    return new ModelFailure(
+        ModelFailure.Code.ENGINE_FAILED, "the model could not be loaded; the log says why", cause);
+  }
+
+  /**
+   * Called by the thread that gets on.
+   *
+   * @throws java.util.concurrent.CancellationException when it shall end
+   */
   void progress(Progress now) {
+    slow.check();
     progress = Optional.of(now);
   }
 
@@ -75,11 +104,12 @@ final class HostedModel {
         number,
         order.spec(),
         id,
+        id.map(known -> model.kind()),
         state,
         since,
         progress,
         memory,
-        state == ModelState.FAILED ? Optional.empty() : model.activity(),
+        failed() ? Optional.empty() : model.activity(),
         failure.map(why -> new ModelStatus.Failure(why.code().label(), why.getMessage())));
   }
 }

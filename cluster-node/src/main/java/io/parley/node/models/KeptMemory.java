@@ -2,13 +2,14 @@ package io.parley.node.models;
 
 import io.parley.workers.engine.EngineMemory;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * What unloaded models have left with the engine's allocator, which does not give it back to the
  * system but to the next model. Counted only where it surely fits: a model whose KV memory is no
- * larger takes the place of one that has gone.
+ * larger takes the place of one that has gone, the smallest that will do.
  */
 final class KeptMemory {
   private final boolean engineKeeps;
@@ -45,6 +46,8 @@ final class KeptMemory {
   }
 
   private Optional<EngineMemory> place(EngineMemory need) {
-    return places.stream().filter(place -> place.kvBytes() >= need.kvBytes()).findFirst();
+    return places.stream()
+        .filter(place -> place.kvBytes() >= need.kvBytes())
+        .min(Comparator.comparingLong(EngineMemory::totalBytes));
   }
 }

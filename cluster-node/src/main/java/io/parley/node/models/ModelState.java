@@ -7,8 +7,8 @@ import java.util.Locale;
  *
  * <pre>
  * FETCHING → LOADING → WARMING → SERVING → DRAINING → gone
- *     └─────────┴─────────┴→ FAILED         ▲
- *     └─────────┴─────────┴──────(unload)───┘
+ *     └─────────┴─────────┴→ FAILED
+ *     └─────────┴─────────┴→ CANCELLING → gone   (unloaded before it served)
  * SERVING → LOADING → SERVING   (its engine broke, and its worker loads it again)
  * </pre>
  */
@@ -23,6 +23,8 @@ public enum ModelState {
   SERVING,
   /** It was unloaded: nothing new begins, what runs may end. */
   DRAINING,
+  /** It was unloaded before it served: what is under way ends where it safely can. */
+  CANCELLING,
   /** It could not be loaded; kept until it is loaded again or unloaded. */
   FAILED;
 

@@ -11,16 +11,18 @@ import java.util.Optional;
  * @param number names it among all that this process was asked to load
  * @param spec what was asked for
  * @param id as soon as it is known
+ * @param kind known with the id
  * @param since when it came into its state
  * @param progress of what is under way, if that can be said
  * @param memory what it was estimated to take, as soon as that is known
- * @param activity while it is loaded
+ * @param activity while one that answers messages is loaded
  * @param failure why it failed, or why its worker loads it again
  */
 public record ModelStatus(
     long number,
     String spec,
     Optional<ModelId> id,
+    Optional<ModelKind> kind,
     ModelState state,
     Instant since,
     Optional<Progress> progress,

@@ -3,8 +3,6 @@ package io.parley.node.models;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.Behavior;
 import io.parley.routing.protocol.ModelId;
-import io.parley.workers.ModelWorker;
-import io.parley.workers.ReplicaFactory;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -32,8 +30,8 @@ public final class NodeModels {
   public record Load(ModelOrder order, ActorRef<Reply> replyTo) implements Command {}
 
   /**
-   * Unloads a model: it leaves the directory, running answers go on for a while, then they are
-   * handed back to their sessions. One that failed is forgotten.
+   * Unloads a model: it leaves the directory, what runs goes on for a while, then it is handed back
+   * to who asked for it. One that does not serve yet is cancelled; one that failed is forgotten.
    *
    * @param name {@code name@version}; a name, if just one version of it is here; or a number
    * @param patience how long running answers may go on; empty: {@code drain-timeout}
@@ -72,7 +70,7 @@ public final class NodeModels {
     ALREADY_LOADED,
     /** The same model and version is being loaded. */
     LOADING,
-    /** The same model and version is being unloaded. */
+    /** The same model and version is being unloaded, or its load cancelled. */
     DRAINING,
     /** Several versions have this name. */
     AMBIGUOUS,
@@ -86,7 +84,6 @@ public final class NodeModels {
    * What the owner works with.
    *
    * @param models makes what loads an order
-   * @param workers makes a model's worker
    * @param engineKeepsMemory whether the engine keeps what an unloaded model took, for the next one
    * @param served whether a worker of the cluster serves a model, as this node knows
    */
@@ -95,7 +92,6 @@ public final class NodeModels {
       MemoryBudget budget,
       boolean engineKeepsMemory,
       Function<ModelOrder, LoadableModel> models,
-      Function<ReplicaFactory, Behavior<ModelWorker.Command>> workers,
       Predicate<ModelId> served) {}
 
   /** A model that was loaded while the node started. */

@@ -19,22 +19,18 @@ import io.parley.node.models.NodeModels.Refusal;
 import io.parley.node.models.NodeModels.Refused;
 import io.parley.node.models.NodeModels.Surroundings;
 import io.parley.node.models.NodeModels.Unload;
-import io.parley.workers.ModelWorker;
+import io.parley.workers.Drain;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.model.ModelSource;
-import io.parley.workers.replica.Replica;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.ToLongFunction;
 
 /**
@@ -44,8 +40,6 @@ import java.util.function.ToLongFunction;
  */
 final class NodeModelsBehavior extends AbstractBehavior<Command> {
   private static final int MODELS_MAX = 64;
-  private static final int FAILED_MAX = 16;
-  private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
 
   /** A slow part of a model's life has ended. */
   private record Done(long number, Part part, Optional<Throwable> failure) implements Internal {}
@@ -55,15 +49,6 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
 
   private record Measured(long number, EngineMemory memory) implements Internal {}
 
-  private record WorkerStopped(long number) implements Internal {}
-
-  /** Its worker makes another replica, because the one before broke. */
-  private record Reopens(long number) implements Internal {}
-
-  private record Reopened(long number, Optional<Throwable> failure) implements Internal {}
-
-  private record LookAgain() implements Internal {}
-
   private enum Part {
     FIND,
     FETCH,
@@ -72,13 +57,11 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   }
 
   private final Surroundings surroundings;
-  private final TimerScheduler<Command> timers;
+  private final ModelWorkers workers;
   private final Executor blocking;
-  private final InstantSource clock = InstantSource.system();
-  private final Map<Long, HostedModel> models = new LinkedHashMap<>();
+  private final HostedModels models = new HostedModels(InstantSource.system());
   private final Deque<HostedModel> toLoad = new ArrayDeque<>();
   private Optional<HostedModel> loading = Optional.empty();
-  private long lastNumber;
   private final KeptMemory kept;
 
   static Behavior<Command> create(Surroundings surroundings, List<Ready> ready) {
@@ -97,16 +80,16 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
       Surroundings surroundings,
       List<Ready> ready) {
     super(context);
-    this.timers = timers;
     this.surroundings = surroundings;
+    this.workers = new ModelWorkers(context, timers, models, surroundings.served());
     this.kept = new KeptMemory(surroundings.engineKeepsMemory());
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
     for (Ready one : ready) {
-      HostedModel hosted = host(one.order(), one.model());
+      HostedModel hosted = models.add(one.order(), one.model());
       hosted.id = Optional.of(one.model().id());
       hosted.memory = Optional.of(one.model().memory());
       hosted.wasLoaded = true;
-      serve(hosted);
+      workers.serve(hosted);
     }
   }
 
@@ -119,29 +102,22 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
         .onMessage(Found.class, this::onFound)
         .onMessage(Measured.class, this::onMeasured)
         .onMessage(Done.class, this::onDone)
-        .onMessage(Reopens.class, this::onReopens)
-        .onMessage(Reopened.class, this::onReopened)
-        .onMessage(WorkerStopped.class, stopped -> forget(stopped.number()))
-        .onMessage(LookAgain.class, look -> lookForServed())
+        .onMessage(ModelWorkers.Reopens.class, this::onReopens)
+        .onMessage(ModelWorkers.Reopened.class, this::onReopened)
+        .onMessage(ModelWorkers.LookAgain.class, look -> onLookAgain())
+        .onMessage(ModelWorkers.Stopped.class, stopped -> forget(stopped.number()))
         .build();
-  }
-
-  private HostedModel host(ModelOrder order, LoadableModel model) {
-    HostedModel hosted = new HostedModel(++lastNumber, order, model, clock);
-    models.put(hosted.number, hosted);
-    return hosted;
   }
 
   // --- what is asked ---
 
   private Behavior<Command> onDescribe(Describe describe) {
-    describe.replyTo().tell(new Models(models.values().stream().map(HostedModel::status).toList()));
+    describe.replyTo().tell(new Models(models.all().stream().map(HostedModel::status).toList()));
     return this;
   }
 
   private Behavior<Command> onLoad(Load load) {
-    long present = models.values().stream().filter(m -> m.state() != ModelState.FAILED).count();
-    if (present >= MODELS_MAX) {
+    if (models.alive() >= MODELS_MAX) {
       load.replyTo().tell(refused(Refusal.TOO_MANY, "this node has " + MODELS_MAX + " models"));
       return this;
     }
@@ -152,12 +128,8 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
       load.replyTo().tell(refused(Refusal.BAD_SETTING, e.getMessage()));
       return this;
     }
-    // one that failed is asked for again
-    models
-        .values()
-        .removeIf(
-            m -> m.state() == ModelState.FAILED && m.order.spec().equals(load.order().spec()));
-    HostedModel hosted = host(load.order(), model);
+    models.forgetFailed(load.order());
+    HostedModel hosted = models.add(load.order(), model);
     if (ModelSource.looksLikeOne(load.order().spec())) {
       load.replyTo().tell(new Accepted(hosted.status())); // a large file is read to be found
     } else {
@@ -165,7 +137,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     }
     getContext()
         .pipeToSelf(
-            CompletableFuture.supplyAsync(hosted.model::find, blocking),
+            hosted.slow.run(hosted.model::find, blocking),
             (there, failure) ->
                 failure == null
                     ? new Found(hosted.number, there)
@@ -174,11 +146,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   }
 
   private Behavior<Command> onUnload(Unload unload) {
-    List<HostedModel> called =
-        models.values().stream().filter(model -> model.isCalled(unload.name())).toList();
-    List<HostedModel> alive =
-        called.stream().filter(model -> model.state() != ModelState.FAILED).toList();
-    List<HostedModel> meant = alive.isEmpty() ? called : alive;
+    List<HostedModel> meant = models.called(unload.name());
     if (meant.isEmpty()) {
       unload
           .replyTo()
@@ -201,26 +169,20 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   }
 
   private void unload(HostedModel model, Duration patience) {
-    // what was in vain because of it goes with it
-    models
-        .values()
-        .removeIf(
-            m ->
-                m != model
-                    && m.state() == ModelState.FAILED
-                    && m.id.isPresent()
-                    && m.id.equals(model.id));
-    boolean idle = model.state() == ModelState.FAILED || toLoad.remove(model);
-    boolean draining = model.state() == ModelState.DRAINING;
-    if (!draining) {
-      model.enter(ModelState.DRAINING);
+    if (model.ending()) {
+      return;
     }
-    if (idle) {
-      models.remove(model.number);
+    models.forgetFailed(model.id);
+    if (model.failed() || toLoad.remove(model)) { // nothing of it is under way
+      model.enter(ModelState.CANCELLING);
+      models.remove(model);
       model.model.close();
-    } else if (!draining) {
-      // without a worker: what is under way cannot be stopped, and ends it when it has ended
-      model.worker.ifPresent(worker -> worker.tell(new ModelWorker.Drain(patience)));
+    } else if (model.worker.isPresent()) {
+      model.enter(ModelState.DRAINING);
+      model.worker.get().tell(new Drain(patience));
+    } else {
+      model.enter(ModelState.CANCELLING);
+      model.slow.cancel();
     }
   }
 
@@ -231,7 +193,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   // --- finding and fetching ---
 
   private Behavior<Command> onFound(Found found) {
-    HostedModel model = models.get(found.number());
+    HostedModel model = models.require(found.number());
     if (endIfUnloaded(model)) {
       return this;
     }
@@ -246,21 +208,20 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   /** It is in the store, so it is known what it is. */
   private Behavior<Command> known(HostedModel model) {
     model.id = Optional.of(model.model.id());
-    Optional<HostedModel> other =
-        models.values().stream().filter(m -> m != model && m.id.equals(model.id)).findFirst();
-    if (other.isPresent() && other.get().state() != ModelState.FAILED) {
+    Optional<HostedModel> other = models.twin(model);
+    if (other.isPresent() && !other.get().failed()) {
       ModelState state = other.get().state();
       Refusal reason =
           switch (state) {
             case SERVING -> Refusal.ALREADY_LOADED;
-            case DRAINING -> Refusal.DRAINING;
+            case DRAINING, CANCELLING -> Refusal.DRAINING;
             default -> Refusal.LOADING;
           };
       String what = model.id.get() + " is here already, and " + state.label();
       refuseOrFail(model, reason, new ModelFailure(ModelFailure.Code.ALREADY_LOADED, what));
       return this;
     }
-    other.ifPresent(failed -> models.remove(failed.number));
+    other.ifPresent(models::remove);
     model.enter(ModelState.LOADING);
     accept(model);
     toLoad.add(model);
@@ -276,7 +237,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   private void refuseOrFail(HostedModel model, Refusal reason, ModelFailure failure) {
     if (model.waiting.isPresent()) {
       model.waiting.get().tell(refused(reason, failure.getMessage()));
-      models.remove(model.number);
+      models.remove(model);
       model.model.close();
     } else {
       fail(model, failure);
@@ -287,11 +248,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     model.fail(failure);
     model.model.close();
     getContext().getLog().warn("{} is not served: {}", model.order.spec(), failure.getMessage());
-    List<HostedModel> failed =
-        models.values().stream().filter(m -> m.state() == ModelState.FAILED).toList();
-    failed.stream()
-        .limit(Math.max(0, failed.size() - FAILED_MAX))
-        .forEach(oldest -> models.remove(oldest.number));
+    models.limitFailed();
   }
 
   // --- loading ---
@@ -303,7 +260,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     HostedModel model = toLoad.remove();
     loading = Optional.of(model);
     model.enter(ModelState.LOADING);
-    long growth = models.values().stream().mapToLong(HostedModel::growthBytes).sum();
+    long growth = models.growthBytes();
     ToLongFunction<EngineMemory> reusable = kept.copy()::reusableBytes;
     ActorRef<Command> self = getContext().getSelf();
     run(
@@ -321,30 +278,29 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   }
 
   private Behavior<Command> onMeasured(Measured measured) {
-    models.get(measured.number()).memory = Optional.of(measured.memory());
+    models.require(measured.number()).memory = Optional.of(measured.memory());
     return this;
   }
 
-  private interface Slow {
+  private interface Step {
     void run() throws InterruptedException;
   }
 
-  private void run(HostedModel model, Part part, Slow slow) {
-    CompletableFuture<Void> done =
-        CompletableFuture.runAsync(
-            () -> {
-              try {
-                slow.run();
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new CompletionException(e);
-              }
-            },
-            blocking);
+  private void run(HostedModel model, Part part, Step step) {
+    SlowPart.Task<Part> task =
+        () -> {
+          step.run();
+          return part;
+        };
+    // an interrupt while TensorFlow's classes are loaded could leave this process without them
+    CompletionStage<Part> running =
+        part == Part.LOAD
+            ? model.slow.runUninterrupted(task, blocking)
+            : model.slow.run(task, blocking);
     getContext()
         .pipeToSelf(
-            done,
-            (nothing, failure) ->
+            running,
+            (ended, failure) ->
                 new Done(
                     model.number,
                     part,
@@ -352,7 +308,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   }
 
   private Behavior<Command> onDone(Done done) {
-    HostedModel model = models.get(done.number());
+    HostedModel model = models.require(done.number());
     boolean loaded = done.part() == Part.LOAD || done.part() == Part.WARM_UP;
     if (done.part() == Part.LOAD && done.failure().isEmpty()) {
       model.memory.ifPresent(kept::taken);
@@ -360,7 +316,10 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
     }
     if (done.failure().isPresent()) {
       if (!endIfUnloaded(model)) {
-        refuseOrFail(model, refusal(done.failure().get()), failure(model, done.failure().get()));
+        refuseOrFail(
+            model,
+            refusal(done.failure().get()),
+            model.explained(done.failure().get(), getContext().getLog()));
       }
     } else if (!endIfUnloaded(model)) {
       switch (done.part()) {
@@ -371,7 +330,7 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
           run(model, Part.WARM_UP, () -> model.model.warmUp(limit));
           return this;
         }
-        case WARM_UP -> serve(model);
+        case WARM_UP -> workers.serve(model);
         case FIND -> throw new IllegalStateException("it is told as found");
       }
     }
@@ -394,18 +353,9 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
         : failure;
   }
 
-  private ModelFailure failure(HostedModel model, Throwable cause) {
-    if (cause instanceof ModelFailure known) {
-      return known;
-    }
-    getContext().getLog().error("{} could not be loaded", model.order.spec(), cause);
-    return new ModelFailure(
-        ModelFailure.Code.ENGINE_FAILED, "the model could not be loaded; the log says why", cause);
-  }
-
   /** It was unloaded while something of it was under way, which has ended now. */
   private boolean endIfUnloaded(HostedModel model) {
-    if (model.state() != ModelState.DRAINING) {
+    if (!model.ending()) {
       return false;
     }
     accept(model);
@@ -414,7 +364,8 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
   }
 
   private Behavior<Command> forget(long number) {
-    HostedModel model = models.remove(number);
+    HostedModel model = models.require(number);
+    models.remove(model);
     model.model.close();
     if (model.wasLoaded) {
       model.memory.ifPresent(kept::left);
@@ -425,79 +376,18 @@ final class NodeModelsBehavior extends AbstractBehavior<Command> {
 
   // --- serving ---
 
-  /** It stays in its state until the directory has it: who reads "serving" may use it. */
-  private void serve(HostedModel model) {
-    model.enter(ModelState.WARMING);
-    ActorRef<Command> self = getContext().getSelf();
-    AtomicBoolean opened = new AtomicBoolean();
-    String name = model.id.orElseThrow().toString().replace('@', '-') + "-" + model.number;
-    ActorRef<ModelWorker.Command> worker =
-        getContext()
-            .spawn(
-                surroundings.workers().apply(() -> open(model, opened.getAndSet(true), self)),
-                name);
-    getContext().watchWith(worker, new WorkerStopped(model.number));
-    model.worker = Optional.of(worker);
-    timers.startTimerWithFixedDelay(new LookAgain(), LOOK_AGAIN);
-  }
-
-  /** In a thread of the worker. */
-  private static Replica open(HostedModel model, boolean again, ActorRef<Command> self) {
-    if (!again) {
-      return model.model.openReplica();
-    }
-    self.tell(new Reopens(model.number));
-    try {
-      Replica replica = model.model.openReplica();
-      self.tell(new Reopened(model.number, Optional.empty()));
-      return replica;
-    } catch (RuntimeException e) {
-      self.tell(new Reopened(model.number, Optional.of(e)));
-      throw e;
-    }
-  }
-
-  private Behavior<Command> onReopens(Reopens reopens) {
-    HostedModel model = models.get(reopens.number());
-    if (model != null && model.state() == ModelState.SERVING) {
-      model.enter(ModelState.LOADING);
-      model.failure =
-          Optional.of(
-              new ModelFailure(
-                  ModelFailure.Code.ENGINE_FAILED, "its engine broke; it is loaded again"));
-    }
+  private Behavior<Command> onReopens(ModelWorkers.Reopens reopens) {
+    workers.reopens(reopens);
     return this;
   }
 
-  private Behavior<Command> onReopened(Reopened reopened) {
-    HostedModel model = models.get(reopened.number());
-    if (model == null || model.state() != ModelState.LOADING) {
-      return this;
-    }
-    if (reopened.failure().isPresent()) {
-      model.failure = Optional.of(failure(model, reopened.failure().get())); // it tries again
-    } else {
-      model.failure = Optional.empty();
-      model.enter(ModelState.WARMING);
-      timers.startTimerWithFixedDelay(new LookAgain(), LOOK_AGAIN);
-    }
+  private Behavior<Command> onReopened(ModelWorkers.Reopened reopened) {
+    workers.reopened(reopened);
     return this;
   }
 
-  private Behavior<Command> lookForServed() {
-    boolean all = true;
-    for (HostedModel model : models.values()) {
-      if (model.worker.isPresent() && model.state() == ModelState.WARMING) {
-        if (surroundings.served().test(model.id.orElseThrow())) {
-          model.enter(ModelState.SERVING);
-        } else {
-          all = false;
-        }
-      }
-    }
-    if (all) {
-      timers.cancel(new LookAgain());
-    }
+  private Behavior<Command> onLookAgain() {
+    workers.lookForServed();
     return this;
   }
 }

@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import akka.actor.testkit.typed.javadsl.ActorTestKit;
 import akka.actor.typed.ActorRef;
-import akka.actor.typed.javadsl.Behaviors;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.typesafe.config.Config;
@@ -71,7 +70,6 @@ class ManagementRoutesTest {
                       }
                       return MODELS.get(order.spec());
                     },
-                    factory -> Behaviors.receiveMessage(message -> Behaviors.stopped()),
                     id -> true),
                 List.of()));
     server = serve(new ManagementSettings("127.0.0.1", 0, Optional.empty()), Optional.of(owner));
@@ -133,6 +131,7 @@ class ManagementRoutesTest {
 
     JsonNode shown = one("story@7");
     assertThat(shown.path("requested").asText()).isEqualTo("story");
+    assertThat(shown.path("kind").asText()).isEqualTo("chat");
     assertThat(shown.at("/memory/total").asLong()).isEqualTo(6 << 20);
     assertThat(shown.at("/activity/slots").asInt()).isEqualTo(4);
     assertThat(send(server, "GET", "/models", "").json().path("data").findValuesAsText("model"))

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.parley.routing.EmbeddingDispatcher;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import java.io.IOException;
@@ -69,6 +70,11 @@ final class RunningEdge implements AutoCloseable {
           }
 
           @Override
+          public boolean hasHeard() {
+            return true;
+          }
+
+          @Override
           public Optional<ModelInfo> find(String name) {
             return models().stream()
                 .filter(
@@ -96,7 +102,8 @@ final class RunningEdge implements AutoCloseable {
             new HttpServer.Parts(
                 sessions,
                 models,
-                new WorkerEmbeddings(system, HttpSettings.of(own)),
+                new WorkerEmbeddings(
+                    system, EmbeddingDispatcher.start(system), HttpSettings.of(own)),
                 history,
                 readiness))
         .toCompletableFuture()

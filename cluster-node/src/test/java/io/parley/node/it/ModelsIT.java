@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A second model comes and goes while the node serves. */
+/** Models come and go while the node serves. */
 @ExtendWith(SharedNode.class)
 class ModelsIT {
   private static final Duration LIMIT = Duration.ofMinutes(3);
@@ -51,8 +51,8 @@ class ModelsIT {
     assertThat(chat(api, id, 8).status()).isEqualTo(200);
     assertThat(chat(api, ApiClient.MODEL, 8).status()).isEqualTo(200);
     assertThat(ps(node))
-        .containsPattern(ApiClient.MODEL + "@\\S+ +serving .* 0/32 ")
-        .containsPattern(id + " +serving .* 0/4 ");
+        .containsPattern(ApiClient.MODEL + "@\\S+ +chat +serving .* 0/32 ")
+        .containsPattern(id + " +chat +serving .* 0/4 ");
     assertThat(refused(model(node, "load", "second-story@none"))).contains("second-story@none");
 
     // one that is too large is refused with the figures, and harms nobody
@@ -60,7 +60,7 @@ class ModelsIT {
         refused(model(node, "load", file("huge.gguf").toString(), "--kv-memory", "1000000GiB"));
     assertThat(tooLarge)
         .contains("'huge@", "does not fit: it needs", "weights", "KV memory", "free");
-    assertThat(ps(node)).containsPattern("huge@\\S+ +failed").contains("does not fit");
+    assertThat(ps(node)).containsPattern("huge@\\S+ +chat +failed").contains("does not fit");
     model(node, "unload", "huge").success();
     // what is here is not loaded again
     assertThat(refused(model(node, "load", second.toString()))).contains("is here already");
@@ -84,9 +84,43 @@ class ModelsIT {
     assertThat(chat(api, ApiClient.MODEL, 8).status()).isEqualTo(200);
   }
 
+  @Test
+  void anEncoderIsLoadedAndUnloadedLikeAnyModel(NodeProcess node) throws Exception {
+    ApiClient api = new ApiClient(node);
+    assertThat(code(embed(api, ApiClient.ENCODER))).isEqualTo("model_not_found");
+    assertThat(refused(model(node, "load", ApiClient.ENCODER, "--slots", "4")))
+        .contains("makes embeddings: it has no KV memory and no slots");
+
+    String id = model(node, "load", ApiClient.ENCODER).success().strip();
+
+    assertThat(id).startsWith(ApiClient.ENCODER + "@");
+    assertThat(ps(node)).containsPattern(id + " +embedding +serving .* MiB ");
+    Reply embedded = embed(api, ApiClient.ENCODER);
+    assertThat(embedded.status()).isEqualTo(200);
+    assertThat(embedded.json().at("/data/0/embedding")).hasSize(384);
+    assertThat(code(chat(api, ApiClient.ENCODER, 8))).isEqualTo("wrong_model_kind");
+    assertThat(code(embed(api, ApiClient.MODEL))).isEqualTo("wrong_model_kind");
+    assertThat(api.send(api.get("/v1/models")).join().body()).contains(id);
+
+    model(node, "unload", ApiClient.ENCODER).success();
+
+    assertThat(code(embed(api, ApiClient.ENCODER))).isEqualTo("model_not_found");
+    assertThat(api.send(api.get("/v1/models")).join().body()).doesNotContain(id);
+    assertThat(ps(node)).doesNotContain(ApiClient.ENCODER);
+  }
+
   /** The default model's file by another name, which makes it another model. */
   private Path file(String name) throws IOException {
     return Files.createSymbolicLink(folder.resolve(name), TestModel.stored().file());
+  }
+
+  private static Reply embed(ApiClient api, String model) {
+    String body = "{\"model\":\"" + model + "\",\"input\":\"a lighthouse\"}";
+    return api.send(api.post("/v1/embeddings", body)).join();
+  }
+
+  private static String code(Reply reply) {
+    return reply.json().at("/error/code").asText();
   }
 
   private static Reply chat(ApiClient api, String model, int tokens) {
@@ -95,8 +129,9 @@ class ModelsIT {
 
   private static String body(String model, int tokens, boolean stream) {
     return """
-        {"model":"%s","max_tokens":%d,"stream":%s,"ignore_eos":true,
-         "messages":[{"role":"user","content":"%s"}]}"""
+    {"model":"%s","max_tokens":%d,"stream":%s,"ignore_eos":true,
+     "messages":[{"role":"user","content":"%s"}]}\
+    """
         .formatted(model, tokens, stream, PROMPT);
   }
 

@@ -24,6 +24,18 @@ class KeptMemoryTest {
   }
 
   @Test
+  void anEncoderDoesNotTakeTheLargePlace() {
+    KeptMemory kept = new KeptMemory(true);
+    EngineMemory encoder = new EngineMemory(10, 0, 5);
+    kept.left(LARGE);
+    kept.left(encoder);
+
+    kept.taken(encoder);
+
+    assertThat(kept.reusableBytes(LARGE)).isEqualTo(120);
+  }
+
+  @Test
   void anEngineThatGivesItBackKeepsNothing() {
     KeptMemory kept = new KeptMemory(false);
     kept.left(LARGE);

@@ -1,12 +1,12 @@
 package io.parley.node.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import akka.actor.testkit.typed.javadsl.ActorTestKit;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.actor.typed.ActorRef;
-import akka.actor.typed.javadsl.Behaviors;
 import io.parley.node.models.NodeModels.Accepted;
 import io.parley.node.models.NodeModels.Command;
 import io.parley.node.models.NodeModels.Models;
@@ -14,7 +14,7 @@ import io.parley.node.models.NodeModels.Refusal;
 import io.parley.node.models.NodeModels.Refused;
 import io.parley.node.models.NodeModels.Reply;
 import io.parley.routing.protocol.ModelId;
-import io.parley.workers.ModelWorker;
+import io.parley.workers.Drain;
 import io.parley.workers.engine.EngineMemory;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,12 +23,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class NodeModelsTest {
   private static final ModelId ONE = ModelId.parse("story@1");
@@ -41,7 +44,6 @@ class NodeModelsTest {
 
   private final Map<String, FakeModel> models = new ConcurrentHashMap<>();
   private final Set<ModelId> served = ConcurrentHashMap.newKeySet();
-  private TestProbe<ModelWorker.Command> workers;
   private TestProbe<Reply> replies;
   private ActorRef<Command> owner;
 
@@ -57,7 +59,6 @@ class NodeModelsTest {
 
   @BeforeEach
   void prepare() {
-    workers = kit.createTestProbe(ModelWorker.Command.class);
     replies = kit.createTestProbe(Reply.class);
   }
 
@@ -74,14 +75,6 @@ class NodeModelsTest {
             budget,
             true,
             order -> models.get(order.spec()),
-            factory ->
-                Behaviors.receiveMessage(
-                    message -> {
-                      workers.ref().tell(message);
-                      return message instanceof ModelWorker.Leave
-                          ? Behaviors.stopped()
-                          : Behaviors.same();
-                    }),
             served::contains);
     owner = kit.spawn(NodeModels.create(surroundings, List.of(ready)));
   }
@@ -207,20 +200,86 @@ class NodeModelsTest {
     start();
     FakeModel model = new FakeModel(ONE);
     model.found.complete(true);
+    model.endsWhenDrained = false;
     models.put("story", model);
     assertThat(load("story")).isInstanceOf(Accepted.class);
     models.put("story@1", FakeModel.ready(ONE));
     assertThat(reason(load("story@1"))).isEqualTo(Refusal.LOADING);
 
+    served.add(ONE);
+    model.loaded.complete(null);
+    awaitState(ONE, ModelState.SERVING);
     assertThat(unload("story@1")).isInstanceOf(Accepted.class);
     models.put("story@1", FakeModel.ready(ONE));
     assertThat(reason(load("story@1"))).isEqualTo(Refusal.DRAINING);
-    assertThat(model.done).isEmpty();
+    assertThat(model.done).doesNotContain("closed");
+  }
 
-    model.loaded.complete(null);
+  /** Each slow part ends early when the model is unloaded: nothing is waited for, or served. */
+  @ParameterizedTest
+  @EnumSource(
+      value = ModelState.class,
+      names = {"FETCHING", "LOADING", "WARMING"})
+  void whatIsUnderWayIsCancelled(ModelState state) throws Exception {
+    start();
+    FakeModel model = new FakeModel(ONE);
+    models.put("story", model);
+    model.found.complete(state != ModelState.FETCHING);
+    model.warming = Optional.of(new CountDownLatch(1)); // for ever
+    if (state == ModelState.WARMING) {
+      model.loaded.complete(null);
+    }
+    assertThat(load("story")).isInstanceOf(Accepted.class);
+    await().until(() -> only().state() == state && begun(model, state));
+
+    Reply reply = unload(Long.toString(only().number()));
+
+    assertThat(((Accepted) reply).model().state()).isEqualTo(ModelState.CANCELLING);
     await().until(() -> all().isEmpty());
-    assertThat(model.done).containsExactly("loaded", "closed");
-    workers.expectNoMessage();
+    assertThat(model.done).endsWith("closed").doesNotContain("fetched", "warm");
+    assertThat(model.openings).as("no worker").isNull();
+    serving(TWO); // the next one's load is not held up, or interrupted
+  }
+
+  private boolean begun(FakeModel model, ModelState state) {
+    return state == ModelState.WARMING
+        ? model.done.contains("loaded")
+        : only().progress().isPresent();
+  }
+
+  @Test
+  void anEncoderIsShownAsOne() {
+    start();
+    FakeModel encoder = FakeModel.ready(ONE);
+    encoder.kind = ModelKind.EMBEDDING;
+    models.put("encoder", encoder);
+    served.add(ONE);
+    load("encoder");
+
+    awaitState(ONE, ModelState.SERVING);
+    assertThat(only().kind()).contains(ModelKind.EMBEDDING);
+  }
+
+  @Test
+  void aModelWhoseEngineBrokeIsLoadingUntilItIsThereAgain() {
+    start();
+    FakeModel model = serving(ONE);
+    assertThat(model.openings.<String>open(() -> "first")).isEqualTo("first");
+    assertThat(only().state()).isEqualTo(ModelState.SERVING);
+
+    assertThatThrownBy(
+            () ->
+                model.openings.open(
+                    () -> {
+                      throw new ModelFailure(ModelFailure.Code.ENGINE_FAILED, "still broken");
+                    }))
+        .hasMessage("still broken");
+    awaitState(ONE, ModelState.LOADING);
+    assertThat(only().failure().orElseThrow().message()).isEqualTo("still broken");
+
+    model.openings.open(() -> "second");
+    awaitState(ONE, ModelState.SERVING);
+    assertThat(only().failure()).isEmpty();
   }
 
   @Test
@@ -267,32 +326,22 @@ class NodeModelsTest {
   void anUnloadedModelDrainsUntilItsWorkerEnds() {
     start();
     FakeModel model = serving(ONE);
+    model.endsWhenDrained = false;
 
     assertThat(unload("story")).isInstanceOf(Accepted.class);
 
-    assertThat(workers.expectMessageClass(ModelWorker.Drain.class).patience()).isEqualTo(DRAIN);
+    await().until(() -> model.drained.equals(List.of(new Drain(DRAIN))));
     assertThat(only().state()).isEqualTo(ModelState.DRAINING);
     assertThat(unload("story")).as("again").isInstanceOf(Accepted.class);
-    workers.expectNoMessage();
+    assertThat(only().state()).isEqualTo(ModelState.DRAINING);
+    assertThat(model.drained).hasSize(1);
     assertThat(model.done).doesNotContain("closed");
   }
 
   @Test
   void aModelIsGoneWhenItsWorkerEnds() {
-    FakeModel model = FakeModel.ready(ONE);
-    served.add(ONE);
-    models.put("story", model);
-    NodeModels.Surroundings surroundings =
-        new NodeModels.Surroundings(
-            new ModelsSettings(0, DRAIN, Duration.ZERO),
-            new MemoryBudget(new FreeMemory(emptyRoot), 0, 0),
-            true,
-            order -> models.get(order.spec()),
-            factory -> Behaviors.receiveMessage(message -> Behaviors.stopped()),
-            served::contains);
-    owner = kit.spawn(NodeModels.create(surroundings, List.of()));
-    load("story");
-    awaitState(ONE, ModelState.SERVING);
+    start();
+    FakeModel model = serving(ONE);
 
     unload("story");
 

@@ -47,6 +47,10 @@ import org.slf4j.LoggerFactory;
  * <p>An answer ends with {@link FinishReason#STOP} at an end-of-generation token, which is not part
  * of it, or at a stop string; with {@link FinishReason#LENGTH} at its limit or the end of the
  * context. Not thread-safe, and deterministic: no clock, no threads, no randomness of its own.
+ *
+ * <p>Where the engine has cheap rows, a few decoding sequences are fed guessed tokens behind their
+ * last one ({@link Drafts}). The token at each position is drawn as ever, from logits that are the
+ * same bits; while it is the guessed one, the next position has been computed, too.
  */
 public final class Batcher {
   private static final Logger log = LoggerFactory.getLogger(Batcher.class);
@@ -59,6 +63,7 @@ public final class Batcher {
   private final int worksMax;
   private final KvBlocks blocks;
   private final PrefixCache cache;
+  private final Drafts drafts;
   private final Scheduler scheduler;
   private final Sampler sampler;
   private final LogProbs logProbs;
@@ -90,7 +95,9 @@ public final class Batcher {
     blocks = new KvBlocks(spec.blocks(), spec.blockSize());
     cache = new PrefixCache(settings.prefixCache(), blocks, model.id());
     int prefillChunk = Math.min(budget, settings.prefillChunk());
-    scheduler = new Scheduler(settings.slots(), budget, prefillChunk, blocks, cache);
+    int draftRows = Math.min(budget, Math.min(settings.draftRows(), spec.cheapRows()));
+    drafts = new Drafts(draftRows, contextLength, blocks);
+    scheduler = new Scheduler(settings.slots(), budget, prefillChunk, blocks, cache, drafts);
     sampler = new Sampler(spec.vocabularySize());
     logProbs = new LogProbs(spec.vocabularySize(), this::piece);
     constraints = new Constraints(tokenizer, spec.vocabularySize(), settings.forms());
@@ -200,26 +207,34 @@ public final class Batcher {
       FloatBuffer logits = engine.step(pass.input());
       scheduler.done(pass);
       iterations++;
-      List<Sequence> ends = pass.ends();
-      sampler.know(weighed(ends));
-      for (int row = 0; row < ends.size(); row++) {
-        next(ends.get(row), logits, row);
+      sampler.know(weighed(pass));
+      int row = 0;
+      for (Sequence sequence : pass.ends()) {
+        int last = row + pass.drafted(sequence);
+        int at = row;
+        while (next(sequence, logits, at) && at < last) {
+          scheduler.accept(sequence);
+          at++;
+        }
+        row = last + 1;
       }
     }
     return !sequences.isEmpty();
   }
 
   /** Sums of the rows that are drawn from with temperature, by all cores; null: nobody has them. */
-  private RowSums weighed(List<Sequence> ends) {
-    int[] rows = new int[ends.size()];
-    double[] scales = new double[ends.size()];
+  private RowSums weighed(Scheduler.Pass pass) {
+    int[] rows = new int[pass.rowCount()];
+    double[] scales = new double[rows.length];
     int count = 0;
-    for (int row = 0; row < ends.size(); row++) {
-      Sequence sequence = ends.get(row);
+    int row = 0;
+    for (Sequence sequence : pass.ends()) {
       double scale = Sampler.scaleOfSums(sequence.sampling(), sequence.constraint == null);
-      if (scale > 0) {
-        rows[count] = row;
-        scales[count++] = scale;
+      for (int last = row + pass.drafted(sequence); row <= last; row++) {
+        if (scale > 0) {
+          rows[count] = row;
+          scales[count++] = scale;
+        }
       }
     }
     return count == 0
@@ -248,34 +263,42 @@ public final class Batcher {
         blocks.total(),
         iterations,
         scheduler.preemptions(),
-        cache.foundTokens());
+        cache.foundTokens(),
+        drafts.drafted(),
+        drafts.accepted());
   }
 
-  /** Draws a sequence's next token from its row and hands it out. */
-  private void next(Sequence sequence, FloatBuffer logits, int row) {
-    if (sequences.get(sequence.work.id()) != sequence) {
-      return; // a listener cancelled it during this iteration
+  /**
+   * Draws a sequence's next token from its row and hands it out.
+   *
+   * @return whether it goes on, and with the token that was guessed
+   */
+  private boolean next(Sequence sequence, FloatBuffer logits, int row) {
+    if (!isHere(sequence)) {
+      return false; // a listener cancelled it during this iteration
     }
     SamplingParams sampling = sequence.sampling();
     Token token;
+    boolean guessed;
     try {
       int position = sequence.answerLength();
       Constraint constraint = sequence.constraint;
       long[] allowed = constraint == null ? null : constraint.mask();
       if (allowed != null && isEmpty(allowed)) {
         fail(sequence, FailureCode.FORM_FAILED, "no token of the model fits the answer's form");
-        return;
+        return false;
       }
       int id = sampler.sample(logits, row, sampling, sequence.counts, position, allowed);
       if (endOfGeneration.get(id) && (constraint != null || !sampling.ignoreEos())) {
         finish(sequence, FinishReason.STOP);
-        return;
+        return false;
       }
       Optional<TokenLogProb> logProb =
           sampling.logProbs()
               ? Optional.of(logProbs.of(logits, row, id, sampling.topLogProbs()))
               : Optional.empty();
       token = new Token(id, sequence.text.push(id), logProb);
+      guessed = sequence.lookup.drawn(sequence.tokens(), sequence.length(), id);
       sequence.append(id);
       if (constraint != null) {
         constraint.accept(id);
@@ -283,10 +306,15 @@ public final class Batcher {
     } catch (BadLogitsException e) {
       cache.forget(sequence);
       fail(sequence, FailureCode.ENGINE_FAILED, e.getMessage());
-      return;
+      return false;
     }
     tell(sequence, listener -> listener.token(token));
     ended(sequence).ifPresent(reason -> finish(sequence, reason));
+    return guessed && isHere(sequence);
+  }
+
+  private boolean isHere(Sequence sequence) {
+    return sequences.get(sequence.work.id()) == sequence;
   }
 
   private static boolean isEmpty(long[] bits) {
@@ -322,7 +350,7 @@ public final class Batcher {
 
   private void finish(Sequence sequence, FinishReason reason) {
     String tail = sequence.text.stopped() ? "" : sequence.text.flush();
-    if (sequences.get(sequence.work.id()) == sequence) {
+    if (isHere(sequence)) {
       // the held-back text may have met a stop string
       FinishReason said = sequence.text.stopped() ? FinishReason.STOP : reason;
       tell(sequence, listener -> listener.finished(new Finish(said, tail)));

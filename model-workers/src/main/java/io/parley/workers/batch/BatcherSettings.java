@@ -13,6 +13,7 @@ import com.typesafe.config.ConfigException;
  * @param prefixCache whether sequences share KV blocks of what they have in common
  * @param promptThreads threads that render and tokenize prompts
  * @param forms compiled forms of answers that are kept
+ * @param draftRows rows of a forward pass up to which it takes guessed tokens
  */
 public record BatcherSettings(
     int slots,
@@ -21,7 +22,8 @@ public record BatcherSettings(
     boolean prefixCache,
     int waitingMax,
     int promptThreads,
-    int forms) {
+    int forms,
+    int draftRows) {
   private static final String SECTION = "parley.batcher.";
 
   public BatcherSettings {
@@ -39,6 +41,7 @@ public record BatcherSettings(
     check(waitingMax >= 0 && waitingMax <= 65536, "waiting-max", "0 to 65536", waitingMax);
     check(promptThreads >= 1 && promptThreads <= 64, "prompt-threads", "1 to 64", promptThreads);
     check(forms >= 1 && forms <= 4096, "forms", "1 to 4096", forms);
+    check(draftRows >= 0 && draftRows <= 256, "draft-rows", "0 to 256", draftRows);
   }
 
   /**
@@ -55,7 +58,8 @@ public record BatcherSettings(
         onOrOff(config, "prefix-cache"),
         number(config, "waiting-max"),
         number(config, "prompt-threads"),
-        number(config, "forms"));
+        number(config, "forms"),
+        number(config, "draft-rows"));
   }
 
   /**
@@ -65,7 +69,14 @@ public record BatcherSettings(
    */
   public BatcherSettings withSlots(int other) {
     return new BatcherSettings(
-        other, maxBatchTokens, prefillChunk, prefixCache, waitingMax, promptThreads, forms);
+        other,
+        maxBatchTokens,
+        prefillChunk,
+        prefixCache,
+        waitingMax,
+        promptThreads,
+        forms,
+        draftRows);
   }
 
   private static int number(Config config, String key) {

@@ -11,6 +11,8 @@ package io.parley.workers.batch;
  * @param iterations forward passes since the start
  * @param preemptions sequences that lost their blocks since the start
  * @param cachedTokens tokens that were found in the prefix cache, and not computed, since the start
+ * @param draftedTokens tokens that were guessed and fed beside the drawn ones, since the start
+ * @param acceptedTokens of these, the ones that were drawn, too, since the start
  */
 public record BatcherStats(
     int running,
@@ -20,4 +22,6 @@ public record BatcherStats(
     int blocks,
     long iterations,
     long preemptions,
-    long cachedTokens) {}
+    long cachedTokens,
+    long draftedTokens,
+    long acceptedTokens) {}

@@ -3,7 +3,9 @@ package io.parley.workers.batch;
 import io.parley.workers.engine.StepInput;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 
@@ -23,7 +25,8 @@ import java.util.TreeMap;
  *       bulk sequence counts as interactive.
  *   <li>A pass holds one token of each decoding sequence and then prefill, up to the token budget
  *       and, where something decodes, the prefill chunk: interactive first, then by age; who was
- *       passed over {@value #PASSED_OVER_MAX} times comes first.
+ *       passed over {@value #PASSED_OVER_MAX} times comes first. In a small one guessed tokens
+ *       follow ({@link Drafts}).
  * </ul>
  */
 final class Scheduler {
@@ -41,6 +44,7 @@ final class Scheduler {
   private final int prefillChunk;
   private final KvBlocks blocks;
   private final PrefixCache cache;
+  private final Drafts drafts;
   // all by arrival
   private final NavigableMap<Long, Sequence> running = new TreeMap<>();
   private final NavigableMap<Long, Sequence> waitingUrgent = new TreeMap<>();
@@ -50,12 +54,14 @@ final class Scheduler {
   private int urgentInARow;
   private long preemptions;
 
-  Scheduler(int slots, int budget, int prefillChunk, KvBlocks blocks, PrefixCache cache) {
+  Scheduler(
+      int slots, int budget, int prefillChunk, KvBlocks blocks, PrefixCache cache, Drafts drafts) {
     this.slots = slots;
     this.budget = budget;
     this.prefillChunk = prefillChunk;
     this.blocks = blocks;
     this.cache = cache;
+    this.drafts = drafts;
   }
 
   void add(Sequence sequence) {
@@ -143,10 +149,12 @@ final class Scheduler {
   Pass plan() {
     growOrPreempt();
     List<Sequence> prefills = new ArrayList<>();
+    List<Sequence> decoding = new ArrayList<>();
     Pass pass = new Pass();
     for (Sequence sequence : running.values()) {
       if (sequence.decodes()) {
         pass.add(sequence, 1);
+        decoding.add(sequence);
       } else {
         prefills.add(sequence);
       }
@@ -164,10 +172,13 @@ final class Scheduler {
         sequence.passedOver++;
       }
     }
+    drafts.addTo(pass, decoding, running.size());
     return pass;
   }
 
-  /** The engine has computed the pass. */
+  /**
+   * The engine has computed the pass; of guessed tokens it is not known yet what they are worth.
+   */
   void done(Pass pass) {
     for (int s = 0; s < pass.sequences.size(); s++) {
       Sequence sequence = pass.sequences.get(s);
@@ -175,6 +186,12 @@ final class Scheduler {
       sequence.computed += pass.counts.get(s);
       cache.publish(sequence, from);
     }
+  }
+
+  /** A guessed token, which the pass has computed, was drawn. */
+  void accept(Sequence sequence) {
+    drafts.accept(sequence);
+    cache.publish(sequence, sequence.computed - 1);
   }
 
   private void growOrPreempt() {
@@ -214,7 +231,9 @@ final class Scheduler {
     private final List<Sequence> sequences = new ArrayList<>();
     private final List<Integer> counts = new ArrayList<>();
     private final List<Sequence> ends = new ArrayList<>();
+    private final Map<Sequence, Integer> drafted = new HashMap<>();
     private int tokenCount;
+    private int rowCount;
 
     private void add(Sequence sequence, int count) {
       sequences.add(sequence);
@@ -222,11 +241,24 @@ final class Scheduler {
       tokenCount += count;
       if (sequence.computed + count == sequence.length()) {
         ends.add(sequence);
+        rowCount++;
       }
+    }
+
+    /** Adds guessed tokens behind those of a sequence, which decodes. */
+    void draft(Sequence sequence, int count) {
+      drafted.put(sequence, count);
+      tokenCount += count;
+      rowCount += count;
     }
 
     int tokenCount() {
       return tokenCount;
+    }
+
+    /** Rows of logits: of each end, and behind it of its guessed tokens. */
+    int rowCount() {
+      return rowCount;
     }
 
     /** The sequences whose next token this pass gives, in the order of the rows of logits. */
@@ -234,12 +266,17 @@ final class Scheduler {
       return ends;
     }
 
+    /** Guessed tokens of one of them; a row of logits follows its first one for each. */
+    int drafted(Sequence sequence) {
+      return drafted.getOrDefault(sequence, 0);
+    }
+
     StepInput input() {
       int[] tokens = new int[tokenCount];
       int[] positions = new int[tokenCount];
       int[] owners = new int[tokenCount];
       int[][] tables = new int[sequences.size()][];
-      int[] rows = new int[ends.size()];
+      int[] rows = new int[rowCount];
       int width = 0;
       for (Sequence sequence : sequences) {
         width = Math.max(width, sequence.blocks.size());
@@ -249,14 +286,14 @@ final class Scheduler {
       for (int s = 0; s < tables.length; s++) {
         Sequence sequence = sequences.get(s);
         tables[s] = sequence.blocks.row(width);
-        int end = sequence.computed + counts.get(s);
+        int end = sequence.computed + counts.get(s) + drafted(sequence);
         for (int position = sequence.computed; position < end; position++) {
           tokens[at] = sequence.token(position);
           positions[at] = position;
+          if (position >= sequence.length() - 1) {
+            rows[row++] = at;
+          }
           owners[at++] = s;
-        }
-        if (end == sequence.length()) {
-          rows[row++] = at - 1;
         }
       }
       return new StepInput(tokens, positions, owners, tables, rows);

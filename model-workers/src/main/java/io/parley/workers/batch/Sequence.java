@@ -33,6 +33,8 @@ final class Sequence {
   /** The prefix cache's: the tenant's root, then one for each full block, as far as needed. */
   final List<PrefixHash> hashes = new ArrayList<>();
 
+  final PromptLookup lookup = new PromptLookup();
+
   /** Tokens whose keys and values are in the blocks. */
   int computed;
 
@@ -83,8 +85,9 @@ final class Sequence {
     return length;
   }
 
+  /** The token at a position; past the last one what the lookup guesses. */
   int token(int position) {
-    return tokens[position];
+    return position < length ? tokens[position] : lookup.guess(tokens, length, position);
   }
 
   /** All tokens; not to be changed, and valid up to {@link #length}. */

@@ -69,11 +69,12 @@ final class RunningEncoder {
     return Optional.empty();
   }
 
-  /** Frees the encoder behind the last text and the last batch, without waiting for it. */
-  void close() {
+  /** Frees the encoder behind the last text and the last batch; ends when it is freed. */
+  CompletionStage<Void> close() {
     tokenizerThread.shutdown();
-    engineThread.execute(this::closeReplica);
+    CompletionStage<Void> closed = CompletableFuture.runAsync(this::closeReplica, engineThread);
     engineThread.shutdown();
+    return closed;
   }
 
   private void closeReplica() {

@@ -1,6 +1,7 @@
 /**
- * The worker of a text encoder: it takes requests of the HTTP edges, queues them within a bound,
+ * The worker of a text encoder: it pulls requests of the HTTP edges from their dispatchers,
  * tokenizes, and computes them in batches across requests and tenants. It is no part of any
- * session: nothing is journaled, and nothing here survives a crash; who hears nothing asks again.
+ * session: nothing is journaled, and nothing here survives a crash; a dispatcher that hears of its
+ * death has another worker compute what it held.
  */
 package io.parley.workers.embedding;

@@ -9,6 +9,8 @@ package io.parley.workers.engine;
  * @param blocks KV blocks in all; ids are 0 to blocks-1
  * @param maxBatchTokens the most input tokens of one step
  * @param variant names the arithmetic: same variant, same weights, same bits
+ * @param cheapRows rows up to which one more costs a step little beside reading the weights, each
+ *     the same bits whatever else is in the step; 0: there are none, or a row depends on the others
  */
 public record EngineSpec(
     int vocabularySize,
@@ -16,4 +18,17 @@ public record EngineSpec(
     int blockSize,
     int blocks,
     int maxBatchTokens,
-    String variant) {}
+    String variant,
+    int cheapRows) {
+
+  /** An engine without cheap rows. */
+  public EngineSpec(
+      int vocabularySize,
+      int contextLength,
+      int blockSize,
+      int blocks,
+      int maxBatchTokens,
+      String variant) {
+    this(vocabularySize, contextLength, blockSize, blocks, maxBatchTokens, variant, 0);
+  }
+}

@@ -2,7 +2,8 @@ package io.parley.workers.engine;
 
 /**
  * Hears how far a load has come. Called from the loading thread; must not block. Steps that are
- * skipped, because an earlier load has done them, are not reported.
+ * skipped, because an earlier load has done them, are not reported. What it throws ends the load,
+ * and leaves nothing half made.
  */
 @FunctionalInterface
 public interface ImportListener {

@@ -1,6 +1,9 @@
 package io.parley.workers.model;
 
-/** Hears how a pull gets on. Called by the pulling thread; must not throw. */
+/**
+ * Hears how a pull gets on. Called by the pulling thread. What it throws ends the pull, and leaves
+ * the store as it was; so does an interrupt of that thread.
+ */
 public interface ProgressListener {
   /** Hears nothing. */
   ProgressListener NONE =

@@ -105,7 +105,7 @@ public final class EngineReplica implements Replica {
     this.settings = settings;
     this.clock = clock;
     variant = engine.spec().variant();
-    batcher = new Batcher(engine, tokenizer, this.model, settings);
+    batcher = new Batcher(new RecordedEngine(engine), tokenizer, this.model, settings);
     stats = batcher.stats();
     int worksMax = settings.slots() + settings.waitingMax();
     permits = new Semaphore(worksMax);

@@ -15,7 +15,7 @@ class BatcherSettingsTest {
   @Test
   void referenceIsReadAndEveryKeyIsUsed() {
     BatcherSettings settings = BatcherSettings.from(REFERENCE);
-    assertThat(settings).isEqualTo(new BatcherSettings(32, 512, 128, true, 64, 2, 32));
+    assertThat(settings).isEqualTo(new BatcherSettings(32, 512, 128, true, 64, 2, 32, 16));
     assertThat(REFERENCE.getConfig("parley.batcher").root())
         .hasSize(BatcherSettings.class.getRecordComponents().length);
   }
@@ -29,7 +29,8 @@ class BatcherSettingsTest {
     "prefix-cache, maybe, on or off",
     "waiting-max, -1, 0 to 65536",
     "prompt-threads, 0, 1 to 64",
-    "forms, 0, 1 to 4096"
+    "forms, 0, 1 to 4096",
+    "draft-rows, 257, 0 to 256"
   })
   void badValueIsRefusedWithItsKeyAndWhatItAllows(String key, String value, String allowed) {
     Config config =

@@ -12,6 +12,7 @@ import io.parley.routing.protocol.Role;
 import io.parley.routing.protocol.SamplingParams;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.TenantId;
+import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
 import io.parley.workers.replica.Recorder;
 import io.parley.workers.replica.Works;
@@ -44,6 +45,10 @@ class BatcherSimulationTest {
   private int cancelled;
   private int resumed;
   private int late;
+  private long drafted;
+  private long accepted;
+  private int draftedAndPreempted;
+  private int left;
 
   @Test
   void everyWorkGetsTheTokensItWouldGetAlone() throws BadLogitsException {
@@ -63,6 +68,9 @@ class BatcherSimulationTest {
       assertThat(cancelled).isGreaterThan(500);
       assertThat(resumed).isGreaterThan(500);
       assertThat(late).isBetween(200, works / 4);
+      assertThat(accepted).isBetween(3_000L, drafted - 1_500);
+      assertThat(draftedAndPreempted).isGreaterThan(30);
+      assertThat(left).isGreaterThan(100);
     }
   }
 
@@ -73,6 +81,33 @@ class BatcherSimulationTest {
   private record Run(Work work, int[] prompt, Recorder recorder, Expected expected) {
     TenantId tenant() {
       return work.id().session().tenant();
+    }
+
+    boolean left() {
+      return recorder instanceof Leaver leaver && leaver.left;
+    }
+  }
+
+  /** Cancels its work with a token that it hears, in the middle of an iteration. */
+  private static final class Leaver extends Recorder {
+    private final Batcher batcher;
+    private final int after;
+    private AttemptId id;
+    private int tokens;
+    private boolean left;
+
+    Leaver(Batcher batcher, int after) {
+      this.batcher = batcher;
+      this.after = after;
+    }
+
+    @Override
+    public synchronized void token(Token token) {
+      super.token(token);
+      if (++tokens > after) {
+        left = true;
+        batcher.cancel(id);
+      }
     }
   }
 
@@ -142,7 +177,12 @@ class BatcherSimulationTest {
     int blocks = fewest + random.nextInt((random.nextInt(3) == 0 ? 40 : 2) * fewest);
     int slots = 1 + random.nextInt(12);
     int budget = slots + random.nextInt(40);
-    FakeModel model = new FakeModel(FakeModel.spec(context, blockSize, blocks, budget), slots);
+    // with three seeds of four, guessed tokens; most of them with a model that repeats itself
+    int cheapRows = random.nextInt(4) > 0 ? 1 + random.nextInt(24) : 0;
+    float habit = random.nextInt(4) > 0 ? 2 + 2 * random.nextFloat() : 0;
+    FakeModel model =
+        new FakeModel(FakeModel.spec(context, blockSize, blocks, budget, cheapRows), slots);
+    model.habit = habit;
     int waiting = random.nextInt(20);
     boolean cached = random.nextInt(5) > 0;
     Batcher batcher =
@@ -150,7 +190,8 @@ class BatcherSimulationTest {
             model,
             model,
             Works.INFO,
-            new BatcherSettings(slots, budget, 1 + random.nextInt(budget), cached, waiting, 1, 4));
+            new BatcherSettings(
+                slots, budget, 1 + random.nextInt(budget), cached, waiting, 1, 4, 24));
     Conversations conversations = new Conversations(random, context);
     Map<Integer, Run> live = new LinkedHashMap<>();
     List<Run> all = new ArrayList<>();
@@ -160,7 +201,9 @@ class BatcherSimulationTest {
     while (next < WORKS || !batcher.idle()) {
       while (next < WORKS && live.size() < slots + waiting && random.nextInt(3) > 0) {
         long deadline = random.nextInt(4) == 0 ? iterations + random.nextInt(200) : Long.MAX_VALUE;
-        Run run = run(next, random, context, conversations, deadline);
+        Recorder recorder =
+            random.nextInt(15) == 0 ? new Leaver(batcher, random.nextInt(context)) : new Recorder();
+        Run run = run(next, random, context, habit, conversations, deadline, recorder);
         live.put(next++, run);
         all.add(run);
         tokensMost += context;
@@ -178,18 +221,32 @@ class BatcherSimulationTest {
         assertThat(got).isEqualTo(dropped.expected().ids().subList(from, from + got.size()));
       }
       assertThat(batcher.iterate(iterations)).isEqualTo(!batcher.idle());
-      live.values().removeIf(run -> run.recorder().isEnded());
+      live.values().removeIf(run -> run.recorder().isEnded() || run.left());
       assertThat(batcher.stats().running()).isLessThanOrEqualTo(slots);
       // each work of a batch is computed again a few times at most
       assertThat(++iterations).isLessThan((int) Math.max(1000, 10 * tokensMost));
     }
     works += next;
     preemptions += (int) batcher.stats().preemptions();
+    drafted += batcher.stats().draftedTokens();
+    accepted += batcher.stats().acceptedTokens();
+    boolean both = batcher.stats().acceptedTokens() > 0 && batcher.stats().preemptions() > 0;
+    draftedAndPreempted += both ? 1 : 0;
+    assertThat(batcher.stats().draftedTokens()).isLessThanOrEqualTo(cheapRows * (long) iterations);
     assertThat(batcher.stats().freeBlocks()).isEqualTo(blocks);
     assertThat(batcher.stats().waiting()).isZero();
     assertThat(batcher.stats().cachedBlocks()).isBetween(0, cached ? blocks : 0);
     cachedTokens += batcher.stats().cachedTokens();
     for (Run run : all) {
+      if (run.left()) {
+        Leaver leaver = (Leaver) run.recorder().verified();
+        int from = run.work().prefix().size();
+        assertThat(leaver.ids()).hasSize(leaver.tokens);
+        assertThat(leaver.ids())
+            .isEqualTo(run.expected().ids().subList(from, from + leaver.tokens));
+        left++;
+        continue;
+      }
       if (run.recorder().failure().isPresent()) {
         assertThat(run.recorder().verified().failure()).contains(FailureCode.QUEUE_TIMEOUT);
         assertThat(run.recorder().prompt()).as("it began").isEmpty();
@@ -225,7 +282,14 @@ class BatcherSimulationTest {
     assertThat(recorder.prompt().orElseThrow().promptTokens()).isEqualTo(run.prompt().length);
   }
 
-  private Run run(int n, Random random, int context, Conversations conversations, long deadline)
+  private Run run(
+      int n,
+      Random random,
+      int context,
+      float habit,
+      Conversations conversations,
+      long deadline,
+      Recorder recorder)
       throws BadLogitsException {
     TenantId tenant = conversations.tenant();
     int[] prompt = conversations.prompt();
@@ -246,7 +310,7 @@ class BatcherSimulationTest {
             random.nextBoolean(),
             random.nextBoolean(),
             random.nextInt(4));
-    Expected expected = alone(prompt, sampling, context);
+    Expected expected = alone(prompt, sampling, context, habit);
     int prefix = 0;
     if (random.nextInt(4) == 0) {
       prefix = random.nextInt(expected.ids().size() + 1);
@@ -263,12 +327,15 @@ class BatcherSimulationTest {
             random.nextInt(3) == 0 ? Priority.BULK : Priority.INTERACTIVE,
             0,
             deadline);
-    Run run = new Run(work, prompt, new Recorder(), expected);
+    Run run = new Run(work, prompt, recorder, expected);
+    if (recorder instanceof Leaver leaver) {
+      leaver.id = work.id();
+    }
     conversations.add(run);
     return run;
   }
 
-  private static Expected alone(int[] prompt, SamplingParams sampling, int context)
+  private static Expected alone(int[] prompt, SamplingParams sampling, int context, float habit)
       throws BadLogitsException {
     FakeModel model = new FakeModel(FakeModel.spec(context, 1, 1, 1), 1);
     AnswerText text = new AnswerText(model, sampling.stop());
@@ -282,7 +349,7 @@ class BatcherSimulationTest {
     List<Integer> ids = new ArrayList<>();
     StringBuilder answer = new StringBuilder();
     while (ids.size() < sampling.maxTokens() && tokens.size() < context) {
-      FloatBuffer logits = FloatBuffer.wrap(FakeModel.logitsAfter(tokens));
+      FloatBuffer logits = FloatBuffer.wrap(FakeModel.logitsAfter(tokens, habit));
       int id = sampler.sample(logits, 0, sampling, counts, ids.size());
       if (id == FakeModel.END && !sampling.ignoreEos()) {
         return new Expected(ids, FinishReason.STOP, answer + text.flush());

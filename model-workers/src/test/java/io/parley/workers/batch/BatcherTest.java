@@ -311,7 +311,7 @@ class BatcherTest {
   private static Batcher jsonBatcher(int context) {
     FakeModel json = new FakeModel(FakeModel.spec(context, 4, 64, 32), 4);
     return new Batcher(
-        json, new JsonTokens(), Works.INFO, new BatcherSettings(4, 32, 8, true, 10, 1, 2));
+        json, new JsonTokens(), Works.INFO, new BatcherSettings(4, 32, 8, true, 10, 1, 2, 16));
   }
 
   /** The ids of {@link FakeModel}, with other texts. */
@@ -487,7 +487,7 @@ class BatcherTest {
   void preemptedSequenceFindsItsBlocksAgain() {
     FakeModel memory = new FakeModel(FakeModel.spec(64, 4, 16, 32), 2);
     Batcher full =
-        new Batcher(memory, memory, Works.INFO, new BatcherSettings(2, 32, 32, true, 10, 1, 4));
+        new Batcher(memory, memory, Works.INFO, new BatcherSettings(2, 32, 32, true, 10, 1, 4, 16));
     Recorder bulk = new Recorder();
     full.admit(Works.withPriority(endlessOf("a", 1, 30), Priority.BULK), PROMPT, 0, bulk);
     full.admit(endlessOf("b", 2, 40), PROMPT, 0, new Recorder());
@@ -502,7 +502,10 @@ class BatcherTest {
 
   private Batcher batcher(int slots, int budget, int chunk, int waiting) {
     return new Batcher(
-        model, model, Works.INFO, new BatcherSettings(slots, budget, chunk, true, waiting, 1, 4));
+        model,
+        model,
+        Works.INFO,
+        new BatcherSettings(slots, budget, chunk, true, waiting, 1, 4, 16));
   }
 
   private static Work endlessOf(String tenant, int n, int maxTokens) {

@@ -32,10 +32,19 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
 
   public static final int END = VOCABULARY - 1;
 
+  /** Letters that follow each other by habit. */
+  private static final int HABITUAL = 9;
+
   private final EngineSpec spec;
   private final int slots;
   private final int[][] memory;
   private FloatBuffer lastLogits;
+
+  /**
+   * How much likelier than others one letter is, which the last one says: from about 3 on answers
+   * repeat themselves.
+   */
+  public float habit;
 
   /** Makes the next step throw. */
   public volatile boolean broken;
@@ -56,8 +65,13 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
   }
 
   public static EngineSpec spec(int contextLength, int blockSize, int blocks, int maxBatchTokens) {
+    return spec(contextLength, blockSize, blocks, maxBatchTokens, 0);
+  }
+
+  public static EngineSpec spec(
+      int contextLength, int blockSize, int blocks, int maxBatchTokens, int cheapRows) {
     return new EngineSpec(
-        VOCABULARY, contextLength, blockSize, blocks, maxBatchTokens, "fake-variant");
+        VOCABULARY, contextLength, blockSize, blocks, maxBatchTokens, "fake-variant", cheapRows);
   }
 
   @Override
@@ -102,10 +116,12 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
       int token = input.rows()[r];
       int[] table = input.blockTables()[input.sequences()[token]];
       long hash = 1;
+      int last = -1;
       for (int p = 0; p <= input.positions()[token]; p++) {
-        hash = hash(hash, memory[table[p / spec.blockSize()]][p % spec.blockSize()] - 1);
+        last = memory[table[p / spec.blockSize()]][p % spec.blockSize()] - 1;
+        hash = hash(hash, last);
       }
-      System.arraycopy(logits(hash), 0, logits, r * VOCABULARY, VOCABULARY);
+      System.arraycopy(logits(hash, last, habit), 0, logits, r * VOCABULARY, VOCABULARY);
       if (dizzy) {
         logits[r * VOCABULARY + 3] = Float.NaN;
       }
@@ -121,11 +137,16 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
 
   /** The logits after these tokens, computed alone. */
   public static float[] logitsAfter(List<Integer> tokens) {
+    return logitsAfter(tokens, 0);
+  }
+
+  /** The same with a {@link #habit}. */
+  public static float[] logitsAfter(List<Integer> tokens, float habit) {
     long hash = 1;
     for (int token : tokens) {
       hash = hash(hash, token);
     }
-    return logits(hash);
+    return logits(hash, tokens.get(tokens.size() - 1), habit);
   }
 
   private static long hash(long hash, int token) {
@@ -133,13 +154,14 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
     return h ^ (h >>> 29);
   }
 
-  private static float[] logits(long hash) {
+  private static float[] logits(long hash, int last, float habit) {
     float[] logits = new float[VOCABULARY];
     long h = hash;
     for (int i = 0; i < VOCABULARY; i++) {
       h = hash(h, i);
       logits[i] = (h >>> 40) / (float) (1 << 22);
     }
+    logits[(last + 1) % HABITUAL] += habit;
     return logits;
   }
 

@@ -48,7 +48,7 @@ public final class IterationCost {
     double[] micros = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
       ModelInfo model = new ModelInfo(Works.MODEL, CONTEXT, 0, "test", "none");
-      BatcherSettings settings = new BatcherSettings(ROWS, 512, 128, true, 1, 1, 4);
+      BatcherSettings settings = new BatcherSettings(ROWS, 512, 128, true, 1, 1, 4, 16);
       Batcher batcher = new Batcher(new Instant(spec), text, model, settings);
       for (int n = 0; n < ROWS; n++) {
         batcher.admit(Works.work(n, "x", sampling), prompt(n), 0, new Deaf());

@@ -4,9 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import akka.actor.testkit.typed.javadsl.ActorTestKit;
+import akka.actor.testkit.typed.javadsl.FishingOutcomes;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.actor.typed.ActorRef;
+import akka.actor.typed.receptionist.Receptionist;
 import com.typesafe.config.ConfigFactory;
+import io.parley.routing.EmbeddingDispatcher;
+import io.parley.routing.EmbeddingDispatcher.Pull;
+import io.parley.routing.EmbeddingDispatcher.Withdrawn;
+import io.parley.routing.EmbeddingDispatcher.WorkerCommand;
 import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.EmbeddingReply;
 import io.parley.routing.protocol.EmbeddingReply.Embedded;
@@ -15,6 +21,7 @@ import io.parley.routing.protocol.EmbeddingReply.Refused;
 import io.parley.routing.protocol.EmbeddingRequest;
 import io.parley.routing.protocol.TenantId;
 import io.parley.routing.protocol.WorkerMessage;
+import io.parley.workers.Drain;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -44,21 +51,18 @@ class EmbeddingWorkerTest {
   private static final long LATER = 2_000;
 
   private final TestProbe<EmbeddingReply> caller = KIT.createTestProbe();
+  private final TestProbe<WorkerCommand> dispatcher = KIT.createTestProbe();
   private final FakeEncoder encoder = new FakeEncoder(0);
   private final FakeEncoder second = new FakeEncoder(1_000);
   private final Queue<FakeEncoder> encoders = new ArrayDeque<>(List.of(encoder, second));
   private ActorRef<WorkerMessage> worker;
+  private long answered;
 
   @BeforeEach
   void startWorker() {
-    start(1 << 20);
-  }
-
-  private void start(long queueBytes) {
+    receptionist(Receptionist.register(EmbeddingDispatcher.SERVICE_KEY, dispatcher.getRef()));
     Duration soon = Duration.ofMillis(20);
-    EmbeddingSettings settings =
-        new EmbeddingSettings(
-            4, queueBytes, Duration.ofSeconds(1), Duration.ofSeconds(60), soon, soon);
+    EmbeddingSettings settings = new EmbeddingSettings(4, soon, soon, soon);
     worker =
         KIT.spawn(
             EmbeddingWorker.create(
@@ -67,10 +71,15 @@ class EmbeddingWorkerTest {
     await().until(() -> directory.workers(FakeEncoder.MODEL.id()).contains(worker));
   }
 
+  private static void receptionist(Receptionist.Command command) {
+    KIT.system().receptionist().tell(command);
+  }
+
   @AfterEach
   void stopWorker() {
     encoder.permits.release(1_000);
     KIT.stop(worker);
+    receptionist(Receptionist.deregister(EmbeddingDispatcher.SERVICE_KEY, dispatcher.getRef()));
   }
 
   @AfterAll
@@ -78,8 +87,33 @@ class EmbeddingWorkerTest {
     KIT.shutdownTestKit();
   }
 
+  private static EmbeddingRequest texts(String id, TenantId tenant, String... texts) {
+    return new EmbeddingRequest.Texts(id, tenant, List.of(texts), LATER);
+  }
+
+  /** A pull that wants something and has not been answered. */
+  private Pull pull() {
+    while (true) {
+      WorkerCommand said = dispatcher.receiveMessage(Duration.ofSeconds(30));
+      if (said instanceof Pull pull && pull.tokens() > 0 && pull.number() != answered) {
+        return pull;
+      }
+    }
+  }
+
+  private void hand(EmbeddingRequest... requests) {
+    answer(pull().number(), requests);
+  }
+
+  private void answer(long number, EmbeddingRequest... requests) {
+    answered = number;
+    worker.tell(
+        new EmbeddingDispatcher.Handed(
+            dispatcher.getRef(), number, List.of(requests), caller.getRef()));
+  }
+
   private void ask(String id, TenantId tenant, String... texts) {
-    worker.tell(new EmbeddingRequest.Texts(id, tenant, List.of(texts), LATER, caller.getRef()));
+    hand(texts(id, tenant, texts));
   }
 
   private Embedded embedded() {
@@ -113,9 +147,7 @@ class EmbeddingWorkerTest {
     assertThat(texts.tokens()).isEqualTo(9);
     assertThat(numbers(texts)).containsExactly(3f, 111f, 1f, 120f, 5f, 116f);
 
-    worker.tell(
-        new EmbeddingRequest.Tokens(
-            "b", ALICE, List.of(new int[] {7, 8}, new int[] {9}), LATER, caller.getRef()));
+    hand(new EmbeddingRequest.Tokens("b", ALICE, List.of(new int[] {7, 8}, new int[] {9}), LATER));
     assertThat(numbers(embedded())).containsExactly(2f, 7f, 1f, 9f);
   }
 
@@ -123,9 +155,10 @@ class EmbeddingWorkerTest {
   void batchesGoAcrossRequestsAndTenantsTakeTurns() {
     ask("first", ALICE, "f");
     awaitBatch();
-    ask("large", ALICE, "a", "b", "c", "d", "e");
-    ask("small", BOB, "z");
-    ask("marker", BOB, "123456789"); // refused when tokenized, behind the others
+    hand(
+        texts("large", ALICE, "a", "b", "c", "d", "e"),
+        texts("small", BOB, "z"),
+        texts("marker", BOB, "123456789")); // refused when tokenized, behind the others
     assertThat(refused().id()).isEqualTo("marker");
     encoder.permits.release(10);
     assertThat(List.of(embedded().id(), embedded().id(), embedded().id()))
@@ -141,11 +174,8 @@ class EmbeddingWorkerTest {
   void namesTheTextThatIsAtFault() {
     ask("long", ALICE, "fits", "does not fit");
     assertThat(refused())
-        .isEqualTo(
-            new Refused("long", Reason.TOO_LONG, 1, "has 12 tokens; the model takes 8", 1000));
-    worker.tell(
-        new EmbeddingRequest.Tokens(
-            "bad", ALICE, List.of(new int[] {1}, new int[] {128}), LATER, caller.getRef()));
+        .isEqualTo(new Refused("long", Reason.TOO_LONG, 1, "has 12 tokens; the model takes 8", 0));
+    hand(new EmbeddingRequest.Tokens("bad", ALICE, List.of(new int[] {1}, new int[] {128}), LATER));
     assertThat(refused())
         .extracting(Refused::reason, Refused::index)
         .containsExactly(Reason.BAD_TOKENS, 1);
@@ -156,7 +186,7 @@ class EmbeddingWorkerTest {
 
   @Test
   void whatCameTooLateIsRefused() {
-    worker.tell(new EmbeddingRequest.Texts("late", ALICE, List.of("a"), 999, caller.getRef()));
+    hand(new EmbeddingRequest.Texts("late", ALICE, List.of("a"), 999));
     assertThat(refused().reason()).isEqualTo(Reason.LATE);
     assertThat(encoder.batches).isEmpty();
   }
@@ -165,8 +195,7 @@ class EmbeddingWorkerTest {
   void whatIsCancelledIsNotComputed() {
     ask("first", ALICE, "f");
     awaitBatch();
-    ask("gone", ALICE, "g");
-    ask("kept", ALICE, "k");
+    hand(texts("gone", ALICE, "g"), texts("kept", ALICE, "k"));
     worker.tell(new EmbeddingRequest.Cancel("gone"));
     worker.tell(new EmbeddingRequest.Cancel("first"));
     encoder.permits.release(10);
@@ -175,11 +204,94 @@ class EmbeddingWorkerTest {
   }
 
   @Test
-  void refusesPastItsBound() {
-    ask("first", ALICE, "a".repeat(1 << 19)); // too long for the model, but that is seen later
-    ask("second", ALICE, "b".repeat(1 << 19));
-    assertThat(List.of(refused().reason(), refused().reason()))
-        .containsExactlyInAnyOrder(Reason.FULL, Reason.TOO_LONG);
+  void pullsOnlyWhileItHasRoom() {
+    assertThat(pull().tokens()).as("two batches").isEqualTo(8);
+    ask("running", ALICE, "r"); // counts as 2 tokens
+    awaitBatch();
+    Pull next = pull();
+    assertThat(next.tokens()).isEqualTo(6);
+    answer(next.number(), texts("waiting", ALICE, "w", "x", "y"));
+    Pull full =
+        (Pull)
+            dispatcher
+                .fishForMessage(
+                    Duration.ofSeconds(30),
+                    said ->
+                        said instanceof Pull pull && pull.number() != next.number()
+                            ? FishingOutcomes.complete()
+                            : FishingOutcomes.continueAndIgnore())
+                .get(0);
+    assertThat(full).isEqualTo(new Pull(worker, FakeEncoder.MODEL.id(), next.number() + 1, 0));
+
+    encoder.permits.release(10);
+    assertThat(List.of(embedded().id(), embedded().id())).containsExactly("running", "waiting");
+    assertThat(pull().number()).isEqualTo(full.number());
+  }
+
+  @Test
+  void repeatsAPullAndTakesItsAnswerOnce() {
+    Pull first = pull();
+    assertThat(pull()).as("nobody answers").isEqualTo(first);
+    encoder.permits.release(10);
+    answer(first.number(), texts("once", ALICE, "o"));
+    assertThat(embedded().id()).isEqualTo("once");
+    answer(first.number(), texts("twice", ALICE, "t"));
+    answered = first.number();
+    ask("next", ALICE, "n");
+    assertThat(embedded().id()).isEqualTo("next");
+    assertThat(encoder.batches).containsExactly(List.of((int) 'o'), List.of((int) 'n'));
+  }
+
+  @Test
+  void drainsWhatItHoldsThenEndsWithTheEncoderFreed() {
+    TestProbe<Object> watcher = KIT.createTestProbe();
+    ask("running", ALICE, "r");
+    awaitBatch();
+    Pull open = pull();
+    worker.tell(new Drain(Duration.ofMinutes(5)));
+    dispatcher.fishForMessage(
+        Duration.ofSeconds(30),
+        said ->
+            said instanceof Withdrawn
+                ? FishingOutcomes.complete()
+                : FishingOutcomes.continueAndIgnore());
+    answer(open.number(), texts("late", ALICE, "l")); // was on its way
+    assertThat(refused())
+        .extracting(Refused::id, Refused::reason)
+        .containsExactly("late", Reason.STOPPING);
+    assertThat(encoder.closed).isFalse();
+
+    encoder.permits.release(10);
+
+    assertThat(embedded().id()).isEqualTo("running");
+    watcher.expectTerminated(worker, Duration.ofSeconds(30));
+    assertThat(encoder.closed).isTrue();
+    WorkerDirectory directory = WorkerDirectory.get(KIT.system());
+    await().until(() -> directory.workers(FakeEncoder.MODEL.id()).isEmpty());
+  }
+
+  @Test
+  void oneThatBreaksWhileItDrainsDoesNotBeginAnew() {
+    TestProbe<Object> watcher = KIT.createTestProbe();
+    encoder.broken = true;
+    ask("running", ALICE, "r");
+    awaitBatch();
+    worker.tell(new Drain(Duration.ofMinutes(5)));
+    encoder.permits.release(10);
+    assertThat(refused().reason()).isEqualTo(Reason.ENGINE_FAILED);
+    watcher.expectTerminated(worker, Duration.ofSeconds(30));
+    assertThat(encoder.closed).isTrue();
+    assertThat(encoders).as("not loaded").containsExactly(second);
+  }
+
+  @Test
+  void whatDoesNotEndWithinThePatienceIsHandedBack() {
+    ask("running", ALICE, "r");
+    awaitBatch();
+    worker.tell(new Drain(Duration.ZERO));
+    assertThat(refused().reason()).isEqualTo(Reason.STOPPING);
+    encoder.permits.release(10);
+    await().until(() -> encoder.closed);
   }
 
   @Test
@@ -193,14 +305,14 @@ class EmbeddingWorkerTest {
         .extracting(Refused::reason)
         .containsOnly(Reason.ENGINE_FAILED);
     await().until(() -> encoder.closed);
-    await()
-        .untilAsserted(
-            () -> {
-              ask("again", ALICE, "a");
-              assertThat(caller.receiveMessage(Duration.ofSeconds(30)))
-                  .isInstanceOf(Embedded.class);
-            });
-    assertThat(second.batches).isNotEmpty();
+    long before = answered;
+    Pull anew = pull();
+    while (anew.number() == before + 1) { // said by the one that broke
+      anew = pull();
+    }
+    answer(anew.number(), texts("again", ALICE, "a"));
+    assertThat(embedded().id()).isEqualTo("again");
+    assertThat(second.batches).hasSize(1);
   }
 
   @Test

@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
@@ -114,6 +115,28 @@ class ModelStoreTest {
     assertThat(store().inspect(manifest.id()).hiddenSize()).isEqualTo(8);
     assertThat(store().inspect(manifest.id()).tokenizer()).isEqualTo("gpt2/smollm");
     assertOnlyCompleteModels(1);
+  }
+
+  @Test
+  void aPullThatIsCancelledLeavesNothing() {
+    Path file = TinyModel.of("llama").write(folder.resolve("tiny.gguf"));
+    ProgressListener cancels =
+        new ProgressListener() {
+          @Override
+          public void step(String what) {}
+
+          @Override
+          public void bytes(long done, long total) {
+            throw new CancellationException();
+          }
+        };
+
+    assertThatThrownBy(() -> store().pull(file.toString(), cancels))
+        .isInstanceOf(CancellationException.class);
+
+    assertThat(store().list()).isEmpty();
+    assertOnlyCompleteModels(0);
+    assertThat(store().pull(file.toString(), ProgressListener.NONE).file()).exists();
   }
 
   @Test

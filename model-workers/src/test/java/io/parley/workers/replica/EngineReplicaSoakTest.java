@@ -104,6 +104,10 @@ class EngineReplicaSoakTest {
   private static EngineReplica replica(boolean prefixCache) {
     FakeModel model = new FakeModel(FakeModel.spec(CONTEXT, 8, BLOCKS, 64), 6);
     return new EngineReplica(
-        Works.INFO, model, model, model, new BatcherSettings(6, 64, 24, prefixCache, WORKS, 2, 4));
+        Works.INFO,
+        model,
+        model,
+        model,
+        new BatcherSettings(6, 64, 24, prefixCache, WORKS, 2, 4, 16));
   }
 }

@@ -226,7 +226,7 @@ class EngineReplicaTest {
 
   private EngineReplica replica(GatedModel gated) {
     return new EngineReplica(
-        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2, 4));
+        Works.INFO, gated, fake, gated, new BatcherSettings(4, 64, 16, true, 8, 2, 4, 16));
   }
 
   private static Work work(int n, int maxTokens) {

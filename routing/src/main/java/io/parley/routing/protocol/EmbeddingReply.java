@@ -1,6 +1,6 @@
 package io.parley.routing.protocol;
 
-/** What an encoder's worker answers. */
+/** What becomes of an {@link EmbeddingRequest}. */
 public sealed interface EmbeddingReply extends CborSerializable {
   /** The request's. */
   String id();
@@ -37,6 +37,10 @@ public sealed interface EmbeddingReply extends CborSerializable {
     /** The engine failed. */
     ENGINE_FAILED,
     /** The worker stops. */
-    STOPPING
+    STOPPING,
+    /** The worker died, or does not answer. */
+    WORKER_LOST,
+    /** No worker serves the model, or none any more. */
+    NO_WORKER
   }
 }

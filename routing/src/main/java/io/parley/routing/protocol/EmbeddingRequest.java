@@ -1,17 +1,26 @@
 package io.parley.routing.protocol;
 
-import akka.actor.typed.ActorRef;
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import java.util.List;
 
 /**
- * Texts whose embeddings are wanted of an encoder's worker. It answers each request once, unless it
- * was cancelled or the worker died. Nothing of it is stored: who hears nothing asks again.
+ * Texts whose embeddings are wanted, as an encoder's worker pulls them. Nothing of it is stored,
+ * and computing it twice does no harm: who hears nothing asks again.
  */
-public sealed interface EmbeddingRequest extends WorkerMessage {
-  /** The most texts of one request, so that its answer fits a message between nodes. */
-  int SIZE_MAX = 256;
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
+@JsonSubTypes({
+  @JsonSubTypes.Type(value = EmbeddingRequest.Texts.class, name = "texts"),
+  @JsonSubTypes.Type(value = EmbeddingRequest.Tokens.class, name = "tokens")
+})
+public sealed interface EmbeddingRequest extends CborSerializable {
+  /** The most texts of one request: a fraction of what an encoder does in a second. */
+  int SIZE_MAX = 64;
 
-  /** Names the request to its worker; unique. */
+  /** So many characters make a token, more or less; only the sharing of work depends on it. */
+  int CHARACTERS_OF_A_TOKEN = 4;
+
+  /** Unique. */
   String id();
 
   TenantId tenant();
@@ -19,18 +28,14 @@ public sealed interface EmbeddingRequest extends WorkerMessage {
   /** Past it the answer is of no use; what has not begun is refused. */
   long deadlineEpochMillis();
 
-  ActorRef<EmbeddingReply> replyTo();
-
   /** How many texts. */
   int size();
 
+  /** About how much it is to compute. */
+  int estimatedTokens();
+
   /** Texts that the worker tokenizes. */
-  record Texts(
-      String id,
-      TenantId tenant,
-      List<String> texts,
-      long deadlineEpochMillis,
-      ActorRef<EmbeddingReply> replyTo)
+  record Texts(String id, TenantId tenant, List<String> texts, long deadlineEpochMillis)
       implements EmbeddingRequest {
     public Texts {
       texts = List.copyOf(texts);
@@ -40,15 +45,20 @@ public sealed interface EmbeddingRequest extends WorkerMessage {
     public int size() {
       return texts.size();
     }
+
+    @Override
+    public int estimatedTokens() {
+      return texts.stream().mapToInt(Texts::estimatedTokens).sum();
+    }
+
+    /** With the tokens that begin and end it. */
+    public static int estimatedTokens(String text) {
+      return text.length() / CHARACTERS_OF_A_TOKEN + 2;
+    }
   }
 
   /** Texts as ids of the model's tokens, taken as they are. */
-  record Tokens(
-      String id,
-      TenantId tenant,
-      List<int[]> tokens,
-      long deadlineEpochMillis,
-      ActorRef<EmbeddingReply> replyTo)
+  record Tokens(String id, TenantId tenant, List<int[]> tokens, long deadlineEpochMillis)
       implements EmbeddingRequest {
     public Tokens {
       tokens = List.copyOf(tokens);
@@ -57,6 +67,11 @@ public sealed interface EmbeddingRequest extends WorkerMessage {
     @Override
     public int size() {
       return tokens.size();
+    }
+
+    @Override
+    public int estimatedTokens() {
+      return tokens.stream().mapToInt(text -> text.length).sum();
     }
   }
 

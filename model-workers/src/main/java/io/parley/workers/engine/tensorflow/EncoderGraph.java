@@ -26,20 +26,23 @@ final class EncoderGraph {
   private final Ops tf;
   private final GraphVariables variables;
 
-  private EncoderGraph(Graph graph, EncoderConfig config) {
+  private EncoderGraph(Graph graph, EncoderConfig config, EncoderWeights weights) {
     this.config = config;
     this.tf = Ops.create(graph);
     this.variables = new GraphVariables(tf);
-    for (EncoderWeights.Variable weight : EncoderWeights.transposed(config).variables()) {
+    for (EncoderWeights.Variable weight : weights.variables()) {
       variables.declare(weight, weight.storedType());
     }
   }
 
-  /** Adds all of it to an empty graph. */
-  static BuiltGraph build(Graph graph, EncoderConfig config) {
-    EncoderGraph encoder = new EncoderGraph(graph, config);
-    GraphVariables.Restore restore =
-        encoder.variables.restore(EncoderWeights.transposed(config).variables(), Map.of());
+  /**
+   * Adds all of it to an empty graph.
+   *
+   * @param weights transposed
+   */
+  static BuiltGraph build(Graph graph, EncoderConfig config, EncoderWeights weights) {
+    EncoderGraph encoder = new EncoderGraph(graph, config, weights);
+    GraphVariables.Restore restore = encoder.variables.restore(weights.variables(), Map.of());
     return new BuiltGraph(List.of(encoder.embed()), restore);
   }
 

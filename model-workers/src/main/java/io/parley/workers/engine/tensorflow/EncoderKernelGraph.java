@@ -27,11 +27,11 @@ final class EncoderKernelGraph {
   private final Ops tf;
   private final GraphVariables variables;
 
-  private EncoderKernelGraph(Graph graph, EncoderConfig config) {
+  private EncoderKernelGraph(Graph graph, EncoderConfig config, EncoderWeights weights) {
     this.config = config;
     this.tf = Ops.create(graph);
     this.variables = new GraphVariables(tf);
-    for (EncoderWeights.Variable weight : EncoderWeights.packed(config).variables()) {
+    for (EncoderWeights.Variable weight : weights.variables()) {
       variables.declare(weight, weight.storedType());
     }
   }
@@ -43,12 +43,15 @@ final class EncoderKernelGraph {
     return fits ? Optional.empty() : Optional.of("its widths are not multiples of 16");
   }
 
-  /** Adds all of it to an empty graph. The library must have been loaded. */
-  static BuiltGraph build(Graph graph, EncoderConfig config) {
-    EncoderKernelGraph encoder = new EncoderKernelGraph(graph, config);
-    GraphVariables.Restore restore =
-        encoder.variables.restore(EncoderWeights.packed(config).variables(), Map.of());
-    return new BuiltGraph(List.of(encoder.embed()), restore);
+  /**
+   * Adds all of it to an empty graph. The library must have been loaded.
+   *
+   * @param weights packed
+   */
+  static BuiltGraph build(Graph graph, EncoderConfig config, EncoderWeights weights) {
+    EncoderKernelGraph encoder = new EncoderKernelGraph(graph, config, weights);
+    GraphVariables.Restore restore = encoder.variables.restore(weights.variables(), Map.of());
+    return new BuiltGraph(List.of(encoder.embed(), encoder.variables.giveBack()), restore);
   }
 
   private GraphSignature embed() {

@@ -52,6 +52,11 @@ final class EncoderWeights {
       return form == Form.PANELS ? TBfloat16.class : TFloat32.class;
     }
 
+    /** In memory. */
+    long bytes() {
+      return shape().size() * (form == Form.PANELS ? Short.BYTES : Float.BYTES);
+    }
+
     @Override
     public Shape shape() {
       return switch (form) {

@@ -1,14 +1,17 @@
 package io.parley.workers.engine.tensorflow;
 
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.tensorflow.Operand;
+import org.tensorflow.Output;
 import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.op.core.VarHandleOp;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TInt32;
 import org.tensorflow.types.TString;
 import org.tensorflow.types.family.TType;
 
@@ -20,13 +23,16 @@ import org.tensorflow.types.family.TType;
  * parsed into the Java heap, and be copied several times while loading.
  */
 final class GraphVariables {
+  /** Its one input has one value, which does not matter. */
+  static final String GIVE_BACK = "give_back";
+
   private record Typed(VarHandleOp handle, Class<? extends TType> type) {}
 
   /** Names that the SavedModel's loader needs. */
   record Restore(String checkpointTensor, String operation) {}
 
   private final Ops tf;
-  private final Map<String, Typed> variables = new HashMap<>();
+  private final Map<String, Typed> variables = new LinkedHashMap<>();
 
   GraphVariables(Ops tf) {
     this.tf = tf;
@@ -77,6 +83,26 @@ final class GraphVariables {
     }
     Op all = tf.withName("restore").withControlDependencies(last).noOp();
     return new Restore(checkpoint.asOutput().op().name() + ":0", all.op().name());
+  }
+
+  /**
+   * Gives the memory of all variables back to the system. Nothing can be computed afterwards. Needs
+   * Parley's operations.
+   */
+  GraphSignature giveBack() {
+    Placeholder<TInt32> go = tf.placeholder(TInt32.class, Placeholder.shape(Shape.of(1)));
+    Output<?>[] handles =
+        variables.values().stream()
+            .map(variable -> variable.handle().asOutput())
+            .toArray(Output<?>[]::new);
+    Operand<TFloat32> bytes =
+        tf.scope()
+            .opBuilder("ParleyGiveBack", "ParleyGiveBack")
+            .addInput(go.asOutput())
+            .addInputList(handles)
+            .build()
+            .output(0);
+    return new GraphSignature(GIVE_BACK, Map.of("go", go), "bytes", bytes);
   }
 
   private Operand<TString> strings(String value) {

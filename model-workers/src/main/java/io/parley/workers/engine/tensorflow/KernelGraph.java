@@ -93,7 +93,9 @@ final class KernelGraph {
     DecoderWeights weights = DecoderWeights.packed(config, type);
     KernelGraph decoder = new KernelGraph(graph, config, weights);
     GraphVariables.Restore restore = decoder.variables.restore(weights.variables(), Map.of());
-    return new BuiltGraph(List.of(decoder.step(), decoder.reset(), decoder.weigh()), restore);
+    return new BuiltGraph(
+        List.of(decoder.step(), decoder.reset(), decoder.weigh(), decoder.variables.giveBack()),
+        restore);
   }
 
   private GraphSignature reset() {

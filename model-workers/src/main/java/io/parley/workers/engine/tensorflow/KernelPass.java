@@ -32,6 +32,17 @@ final class KernelPass implements ForwardPass {
     }
   }
 
+  /** As measured, with weights of either type; docs/decisions/speculative-decoding.md has it. */
+  static int cheapRows(Kernels variant) {
+    return switch (variant) {
+      case AVX512BF16 -> 10;
+      case AVX512F -> 4;
+      case AVX2 -> 3;
+      case PORTABLE -> 0;
+      case AUTO, OFF -> throw new IllegalArgumentException(variant + " is not a variant");
+    };
+  }
+
   MachineLimits measureMachine() {
     return MachineLimits.measure(variant, threads);
   }

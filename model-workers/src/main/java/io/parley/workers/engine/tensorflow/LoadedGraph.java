@@ -16,6 +16,8 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.tensorflow.proto.ConfigProto;
 
 /**
@@ -23,6 +25,8 @@ import org.tensorflow.proto.ConfigProto;
  * of the Java heap; {@link #close} frees them.
  */
 final class LoadedGraph implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(LoadedGraph.class);
+
   private final Model model;
   private final Map<String, TfSymbolBlock> signatures;
 
@@ -77,8 +81,17 @@ final class LoadedGraph implements AutoCloseable {
     return output;
   }
 
+  /** The last call: the variables' memory goes back to the system, if the graph can do that. */
   @Override
   public void close() {
+    if (signatures.containsKey(GraphVariables.GIVE_BACK)) {
+      try (NDManager manager = newManager()) {
+        NDArray bytes = call(GraphVariables.GIVE_BACK, Map.of("go", vector(manager, 1)), manager);
+        LOG.debug("{} MB of variables go back", Math.round(bytes.getFloat() / 1e6));
+      } catch (RuntimeException e) {
+        LOG.warn("The memory of a closed model stays with this process", e);
+      }
+    }
     model.close();
   }
 }

@@ -1,5 +1,6 @@
 package io.parley.workers.engine.tensorflow;
 
+import io.parley.workers.encoder.EncoderConfig;
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
@@ -63,5 +64,30 @@ final class MemoryEstimate {
             + FIXED_BYTES
             + (first ? RUNTIME_BYTES : 0);
     return new EngineMemory(weightsBytes, kvBytes, working);
+  }
+
+  /**
+   * Of an encoder, which has no KV memory.
+   *
+   * @param rows the most tokens in one call
+   * @param first whether the runtime is still to be loaded
+   */
+  static EngineMemory of(EncoderConfig config, EncoderWeights weights, int rows, boolean first) {
+    long weightsBytes = 0;
+    long largest = 0;
+    for (EncoderWeights.Variable variable : weights.variables()) {
+      weightsBytes += variable.bytes();
+      largest = Math.max(largest, variable.bytes());
+    }
+    long widths = 8L * config.hidden() + 2L * config.feedForward();
+    // scores of the longest text; the kernels make them piece by piece
+    long scores = (long) config.heads() * config.contextLength() * config.contextLength();
+    long working =
+        // a tensor is there twice while it is loaded
+        largest
+            + (rows * widths + scores) * Float.BYTES
+            + FIXED_BYTES
+            + (first ? RUNTIME_BYTES : 0);
+    return new EngineMemory(weightsBytes, 0, working);
   }
 }

@@ -7,6 +7,7 @@ import io.parley.workers.encoder.EncoderTensors;
 import io.parley.workers.engine.Encoder;
 import io.parley.workers.engine.EncoderSpec;
 import io.parley.workers.engine.EngineException;
+import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
@@ -25,7 +26,7 @@ import java.util.Optional;
  */
 public final class TensorFlowEncoder implements Encoder {
   /** Names the import; raised when the graph or the stored weights change. */
-  private static final String FORMAT = "-2-encoder-";
+  private static final String FORMAT = "-3-encoder-";
 
   private final EncoderSpec spec;
   private final LoadedGraph graph;
@@ -61,14 +62,15 @@ public final class TensorFlowEncoder implements Encoder {
           TensorFlowEngine.chooseKernels(
               settings, EncoderKernelGraph.obstacle(config), WeightType.BF16);
       boolean own = kernels.isPresent();
-      EncoderWeights variables =
-          own ? EncoderWeights.packed(config) : EncoderWeights.transposed(config);
+      EncoderWeights weightsOfGraph = weights(config, own);
       savedModel =
           SavedModelImporter.obtain(
               sha256 + FORMAT + (own ? "kernels" : "f32"),
               empty ->
-                  own ? EncoderKernelGraph.build(empty, config) : EncoderGraph.build(empty, config),
-              variables.source(file),
+                  own
+                      ? EncoderKernelGraph.build(empty, config, weightsOfGraph)
+                      : EncoderGraph.build(empty, config, weightsOfGraph),
+              weightsOfGraph.source(file),
               settings.cacheFolder(),
               listener);
     }
@@ -81,7 +83,11 @@ public final class TensorFlowEncoder implements Encoder {
     int threads = kernels.isPresent() ? 1 : settings.cores();
     LoadedGraph graph =
         LoadedGraph.open(
-            savedModel, List.of(EncoderGraph.EMBED), TensorFlowEngine.sessionOptions(threads));
+            savedModel,
+            kernels.isPresent()
+                ? List.of(EncoderKernelGraph.EMBED, GraphVariables.GIVE_BACK)
+                : List.of(EncoderGraph.EMBED),
+            TensorFlowEngine.sessionOptions(threads));
     try {
       return new TensorFlowEncoder(
           spec,
@@ -94,6 +100,28 @@ public final class TensorFlowEncoder implements Encoder {
       graph.close();
       throw new EngineException("TensorFlow cannot start the model: " + e.getMessage(), e);
     }
+  }
+
+  private static EncoderWeights weights(EncoderConfig config, boolean kernels) {
+    return kernels ? EncoderWeights.packed(config) : EncoderWeights.transposed(config);
+  }
+
+  /**
+   * What {@link #load} of the same files and settings will take. Reads headers alone; needs no
+   * native library.
+   *
+   * @param batchTokens the most tokens of one call, where no text has more
+   * @throws io.parley.workers.engine.UnsupportedModelException when it is not for this engine
+   */
+  public static EngineMemory memory(Path file, EngineSettings settings, int batchTokens) {
+    EncoderConfig config = EncoderConfig.read(file);
+    boolean kernels =
+        TensorFlowEngine.mayUseKernels(settings) && EncoderKernelGraph.obstacle(config).isEmpty();
+    return MemoryEstimate.of(
+        config,
+        weights(config, kernels),
+        kernels ? Math.max(batchTokens, config.contextLength()) : config.contextLength(),
+        !TensorFlowEngine.runtimeStarted());
   }
 
   @Override

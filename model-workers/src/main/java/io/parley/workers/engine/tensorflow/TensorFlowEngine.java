@@ -87,13 +87,18 @@ public final class TensorFlowEngine implements Engine {
             settings.maxBatchTokens(),
             kernels
                 .map(variant -> "parley-" + variant.label() + weights.suffix())
-                .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()));
+                .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()),
+            kernels.map(KernelPass::cheapRows).orElse(0));
     StepCost cost = StepCost.of(config, DecoderWeights.packed(config, weights));
     if (kernels.isPresent()) {
       LoadedGraph graph =
           LoadedGraph.open(
               savedModel,
-              List.of(KernelGraph.STEP, KernelGraph.RESET, KernelGraph.WEIGH),
+              List.of(
+                  KernelGraph.STEP,
+                  KernelGraph.RESET,
+                  KernelGraph.WEIGH,
+                  GraphVariables.GIVE_BACK),
               sessionOptions(1));
       return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
     }
@@ -115,20 +120,27 @@ public final class TensorFlowEngine implements Engine {
       Path gguf, WeightType weights, EngineSettings settings, int rows) {
     try (GgufFile file = GgufFile.open(gguf)) {
       DecoderConfig config = DecoderSupport.read(file);
-      boolean kernels =
-          settings.kernels() != Kernels.OFF
-              && KernelLibrary.isThere()
-              && KernelGraph.obstacle(config).isEmpty();
+      boolean kernels = mayUseKernels(settings) && KernelGraph.obstacle(config).isEmpty();
       return MemoryEstimate.of(config, settings, weights, kernels, rows, !runtimeStarted);
     }
   }
 
+  /** Whether a model that they fit is run by the kernels. */
+  static boolean mayUseKernels(EngineSettings settings) {
+    return settings.kernels() != Kernels.OFF && KernelLibrary.isThere();
+  }
+
+  static boolean runtimeStarted() {
+    return runtimeStarted;
+  }
+
   /**
    * Whether {@link #close} leaves the memory with this process, for the next engine. With oneDNN
-   * TensorFlow's allocator does; it reads this when it is loaded.
+   * TensorFlow's allocator does, which reads this when it is loaded; the kernels give the pages
+   * back that it keeps.
    */
-  public static boolean keepsMemory() {
-    return !"0".equals(System.getenv("TF_ENABLE_ONEDNN_OPTS"));
+  public static boolean keepsMemory(EngineSettings settings) {
+    return !mayUseKernels(settings) && !"0".equals(System.getenv("TF_ENABLE_ONEDNN_OPTS"));
   }
 
   /** DJL must load TensorFlow, in its own way, before anything else touches it. */

@@ -28,12 +28,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Real weights, random ragged batches: the logits of a sequence are the same bits in a batch as
- * alone, in chunks of any size, in other KV blocks, and with another number of threads.
+ * alone, in chunks of any size, in other KV blocks, with another number of threads, and where
+ * guessed tokens are fed behind the right ones.
  */
 class BatchInvarianceIT {
   private static final int BLOCKS = 260;
   private static final int COLUMNS = 4;
   private static final int DECODED = 3;
+  private static final int WRONG = 4;
   private static final int[] SEQUENCES = {13, 2, 5, 32};
   private static final int[] CHUNKS = {7, 64, 1, 13, 512};
 
@@ -176,14 +178,45 @@ class BatchInvarianceIT {
   }
 
   private static float[] lastOf(TensorFlowEngine engine, int[] tokens, int from, int[] table) {
+    return feed(engine, tokens, from, table, tokens.length - 1)[0];
+  }
+
+  private static float[][] feed(
+      TensorFlowEngine engine, int[] tokens, int from, int[] table, int... rows) {
     StepInput input =
         new StepInput(
             tokens,
             IntStream.range(from, from + tokens.length).toArray(),
             new int[tokens.length],
             new int[][] {table},
-            new int[] {tokens.length - 1});
-    return rows(engine.step(input), 1)[0];
+            rows);
+    return rows(engine.step(input), rows.length);
+  }
+
+  /**
+   * Each sequence by itself, several of what follows the prompt at once, and behind them others,
+   * which the next step writes over.
+   */
+  private static float[][][] guessed(
+      TensorFlowEngine engine, Batch batch, int[][] tables, Random random) {
+    float[][][] logits = new float[batch.sequences()][DECODED + 1][];
+    for (int s = 0; s < batch.sequences(); s++) {
+      int[] prompt = batch.prompts()[s];
+      logits[s][0] = lastOf(engine, prompt, 0, tables[s]);
+      for (int at = 0; at < DECODED; ) {
+        int right = 1 + random.nextInt(DECODED - at);
+        int[] tokens =
+            IntStream.concat(
+                    IntStream.of(batch.followUps()[s]).skip(at).limit(right),
+                    random.ints(WRONG, 0, engine.spec().vocabularySize()))
+                .toArray();
+        int[] wanted = IntStream.range(0, right).toArray();
+        float[][] rows = feed(engine, tokens, prompt.length + at, tables[s], wanted);
+        System.arraycopy(rows, 0, logits[s], at + 1, right);
+        at += right;
+      }
+    }
+    return logits;
   }
 
   @ParameterizedTest
@@ -204,6 +237,9 @@ class BatchInvarianceIT {
         int[][] elsewhere = tables(batch.sequences(), 13 * (round + 1));
         int chunk = CHUNKS[random.nextInt(CHUNKS.length)];
         compared.add(left, alone(round % 2 == 0 ? three : all, batch, elsewhere, chunk));
+        if (round == 0) {
+          compared.add(left, guessed(all, batch, elsewhere, random));
+        }
       }
     }
     assertThat(compared.values).isGreaterThanOrEqualTo(2_000_000);
@@ -228,9 +264,9 @@ class BatchInvarianceIT {
           Batch batch = Batch.random(random, SEQUENCES[round], 200, all.spec().vocabularySize());
           int[][] elsewhere = tables(batch.sequences(), 13 * (round + 1));
           int chunk = CHUNKS[round + 1];
-          compared.add(
-              together(all, batch, tables(batch.sequences(), 0)),
-              alone(round % 2 == 0 ? three : all, batch, elsewhere, chunk));
+          float[][][] left = together(all, batch, tables(batch.sequences(), 0));
+          compared.add(left, alone(round % 2 == 0 ? three : all, batch, elsewhere, chunk));
+          compared.add(left, guessed(round % 2 == 0 ? all : three, batch, elsewhere, random));
         }
       }
       assertThat(compared.values).isGreaterThan(10_000);

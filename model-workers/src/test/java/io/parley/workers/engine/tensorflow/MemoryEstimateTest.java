@@ -2,6 +2,7 @@ package io.parley.workers.engine.tensorflow;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.workers.encoder.EncoderConfig;
 import io.parley.workers.engine.Arithmetic;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
@@ -78,5 +79,19 @@ class MemoryEstimateTest {
     long later = of(true, Arithmetic.BF16, false).workingBytes();
     assertThat(of(true, Arithmetic.BF16, true).workingBytes()).isGreaterThan(later + 100 * MIB);
     assertThat(later).isBetween(100 * MIB, 200 * MIB);
+  }
+
+  /** all-minilm-l6-v2: 22.7 million parameters, half of them in the table of words. */
+  @Test
+  void anEncoderTakesItsWeightsAndTheLargestBatch() {
+    EncoderConfig config = new EncoderConfig(6, 384, 12, 1536, 30_522, 512, 2, 256, 1e-12f, true);
+    EngineMemory kernels = MemoryEstimate.of(config, EncoderWeights.packed(config), 1024, false);
+    EngineMemory graph = MemoryEstimate.of(config, EncoderWeights.transposed(config), 256, true);
+
+    assertThat(kernels.weightsBytes() / MIB).isEqualTo(65);
+    assertThat(graph.weightsBytes() / MIB).as("all of 32-bit floats").isEqualTo(86);
+    assertThat(kernels.kvBytes()).isZero();
+    assertThat(kernels.workingBytes() / MIB).isBetween(100L, 140L);
+    assertThat((graph.workingBytes() - 256 * MIB) / MIB).isBetween(95L, 115L);
   }
 }

@@ -1,41 +1,43 @@
 package io.parley.workers.embedding;
 
+import akka.actor.typed.ActorRef;
+import io.parley.routing.protocol.EmbeddingReply;
 import io.parley.routing.protocol.EmbeddingRequest;
 import io.parley.routing.protocol.TenantId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * The requests that a worker holds, from their admission to their answer. Bounded by the memory
- * that they take; tenants take turns, text by text, so that a large request holds nobody up for
- * longer than a batch. It knows no clock and no actor.
+ * The requests that a worker has pulled, until they are answered, and the order in which their
+ * texts are computed: tenants take turns, text by text. What it may hold is bounded by what its
+ * worker pulls. It knows no clock and no actor.
  */
-final class EmbeddingQueue {
-  /** Of a text beside its characters and its vector. */
-  private static final int BYTES_OF_A_TEXT = 64;
-
+final class HeldTexts {
   /** A request, how far it is, and its vectors so far. */
   static final class Held {
     private final EmbeddingRequest request;
-    private final long bytes;
+    private final ActorRef<EmbeddingReply> replyTo;
     private List<int[]> tokens = List.of();
     private float[][] vectors = {};
     private int given;
     private int done;
 
-    private Held(EmbeddingRequest request, long bytes) {
+    private Held(EmbeddingRequest request, ActorRef<EmbeddingReply> replyTo) {
       this.request = request;
-      this.bytes = bytes;
+      this.replyTo = replyTo;
     }
 
     EmbeddingRequest request() {
       return request;
+    }
+
+    ActorRef<EmbeddingReply> replyTo() {
+      return replyTo;
     }
 
     /** Of all texts together. */
@@ -62,56 +64,16 @@ final class EmbeddingQueue {
     }
   }
 
-  private final long bytesMax;
-  private final int dimensions;
   private final Map<String, Held> held = new LinkedHashMap<>();
-  private final Map<TenantId, Long> bytesOfTenants = new HashMap<>();
 
   // tokenized ones, in the order of the tenants' turns; a tenant without any is not in it
   private final Map<TenantId, Deque<Held>> waiting = new LinkedHashMap<>();
-  private long bytes;
-  private long waitingTokens;
 
-  /**
-   * @param dimensions numbers in a vector
-   */
-  EmbeddingQueue(long bytesMax, int dimensions) {
-    this.bytesMax = bytesMax;
-    this.dimensions = dimensions;
-  }
-
-  /**
-   * Takes a request in, unless there is no room. One tenant may use all of it; then a tenant that
-   * holds less than its share still has room, and all together hold at most twice as much.
-   *
-   * @return empty when there is no room
-   */
-  Optional<Held> admit(EmbeddingRequest request) {
-    long weight = weight(request);
-    long own = bytesOfTenants.getOrDefault(request.tenant(), 0L);
-    boolean fits = bytes + weight <= bytesMax || bytes == 0;
-    if (!fits) {
-      int tenants = bytesOfTenants.size() + (own == 0 ? 1 : 0);
-      boolean withinShare = own + weight <= bytesMax / tenants;
-      if (!withinShare || bytes + weight > 2 * bytesMax) {
-        return Optional.empty();
-      }
-    }
-    Held entry = new Held(request, weight);
+  /** Takes a request in. */
+  Held add(EmbeddingRequest request, ActorRef<EmbeddingReply> replyTo) {
+    Held entry = new Held(request, replyTo);
     held.put(request.id(), entry);
-    bytes += weight;
-    bytesOfTenants.merge(request.tenant(), weight, Long::sum);
-    return Optional.of(entry);
-  }
-
-  private long weight(EmbeddingRequest request) {
-    long text =
-        request instanceof EmbeddingRequest.Texts texts
-            ? texts.texts().stream().mapToLong(String::length).sum() * Character.BYTES
-            : ((EmbeddingRequest.Tokens) request)
-                    .tokens().stream().mapToLong(ids -> ids.length).sum()
-                * Integer.BYTES;
-    return text + (long) request.size() * (BYTES_OF_A_TEXT + (long) dimensions * Float.BYTES);
+    return entry;
   }
 
   /** Its texts may be computed from now on. Without effect when it is no longer held. */
@@ -121,7 +83,6 @@ final class EmbeddingQueue {
     }
     entry.tokens = tokens;
     entry.vectors = new float[tokens.size()][];
-    waitingTokens += entry.tokenCount();
     waiting.computeIfAbsent(entry.request.tenant(), tenant -> new ArrayDeque<>()).add(entry);
   }
 
@@ -142,7 +103,6 @@ final class EmbeddingQueue {
       }
       batch.add(new Slot(first, first.given++));
       tokens += length;
-      waitingTokens -= length;
       if (first.given == first.request.size()) {
         own.remove();
       }
@@ -162,17 +122,9 @@ final class EmbeddingQueue {
     }
     EmbeddingRequest request = entry.request;
     held.remove(request.id());
-    bytes -= entry.bytes;
-    bytesOfTenants.computeIfPresent(
-        request.tenant(), (tenant, own) -> own == entry.bytes ? null : own - entry.bytes);
     Deque<Held> own = waiting.get(request.tenant());
-    if (own != null && own.remove(entry)) {
-      for (int i = entry.given; i < entry.tokens.size(); i++) {
-        waitingTokens -= entry.tokens.get(i).length;
-      }
-      if (own.isEmpty()) {
-        waiting.remove(request.tenant());
-      }
+    if (own != null && own.remove(entry) && own.isEmpty()) {
+      waiting.remove(request.tenant());
     }
     return true;
   }
@@ -185,13 +137,17 @@ final class EmbeddingQueue {
     return held.get(entry.request.id()) == entry;
   }
 
+  boolean isEmpty() {
+    return held.isEmpty();
+  }
+
   /** All requests, the oldest first. */
   List<Held> all() {
     return List.copyOf(held.values());
   }
 
-  /** Tokens that wait to be computed. */
-  long waitingTokens() {
-    return waitingTokens;
+  /** About how many tokens all of them have. */
+  int estimatedTokens() {
+    return held.values().stream().mapToInt(entry -> entry.request.estimatedTokens()).sum();
   }
 }
