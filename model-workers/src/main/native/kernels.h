@@ -147,6 +147,24 @@ struct PoolCall {
   bool unit;
 };
 
+/** Logits whose weights have one sum. */
+constexpr int64_t kWeighedBlock = 64;
+
+static constexpr int64_t weighed_blocks(int64_t vocabulary) {
+  return (vocabulary + kWeighedBlock - 1) / kWeighedBlock;
+}
+
+/** y = the greatest logit of rows, NaN where one is, then the sums of exp((logit - greatest) * scale) by block. */
+struct WeighCall {
+  const float* logits;    // [any, vocabulary]
+  const int32_t* rows;    // [count], of logits
+  const double* scales;   // [count]
+  double* y;              // [count, 1 + weighed_blocks(vocabulary)]
+  int32_t* greatest;      // working memory, count + the pool's threads squared
+  int64_t count;
+  int64_t vocabulary;
+};
+
 /** A build of the kernels for one instruction set. */
 struct Kernels {
   const char* name;
@@ -161,6 +179,8 @@ struct Kernels {
   void (*gelu)(const GeluCall&, ThreadPool&);
   void (*attend_texts)(const TextAttentionCall&, ThreadPool&);
   void (*pool_texts)(const PoolCall&, ThreadPool&);
+
+  void (*weigh)(const WeighCall&, ThreadPool&);
 };
 
 /** In this order the Java side numbers them. */

@@ -37,13 +37,12 @@ Tensor OpContext::variable(int index) const {
   return Tensor(tensor);
 }
 
-Tensor OpContext::output(std::initializer_list<int64_t> dims) const {
-  size_t bytes = sizeof(float);
+Tensor OpContext::output(std::initializer_list<int64_t> dims, TF_DataType type, size_t bytes) const {
   for (int64_t dim : dims) {
     bytes *= static_cast<size_t>(dim);
   }
   Status status;
-  TF_Tensor* tensor = TF_AllocateOutput(context_, 0, TF_FLOAT, dims.begin(),
+  TF_Tensor* tensor = TF_AllocateOutput(context_, 0, type, dims.begin(),
                                         static_cast<int>(dims.size()), bytes, status);
   status.check();
   return Tensor(tensor);

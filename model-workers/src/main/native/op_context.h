@@ -52,6 +52,7 @@ class Tensor {
   int64_t size() const { return TF_TensorElementCount(tensor_.get()); }
 
   float* floats() const { return data<float>(TF_FLOAT); }
+  double* doubles() const { return data<double>(TF_DOUBLE); }
   int32_t* ints() const { return data<int32_t>(TF_INT32); }
   bf16* narrow() const { return data<bf16>(TF_BFLOAT16); }
   char* bytes() const { return data<char>(TF_UINT8); }
@@ -81,9 +82,13 @@ class OpContext {
   /** The memory of a variable itself, not a copy. */
   Tensor variable(int index) const;
 
-  Tensor output(std::initializer_list<int64_t> dims) const;
+  Tensor output(std::initializer_list<int64_t> dims) const { return output(dims, TF_FLOAT, sizeof(float)); }
+
+  Tensor output_of_doubles(std::initializer_list<int64_t> dims) const { return output(dims, TF_DOUBLE, sizeof(double)); }
 
  private:
+  Tensor output(std::initializer_list<int64_t> dims, TF_DataType type, size_t bytes) const;
+
   TF_OpKernelContext* const context_;
 };
 

@@ -276,6 +276,37 @@ struct Attention {
   const HugePages pages;
 };
 
+/** What drawing tokens asks of rows of logits: a WeighCall's y. */
+struct Weigh {
+  static constexpr const char* kName = "ParleyWeigh";
+  static constexpr const char* kInputs[] = {"logits: float", "rows: int32", "scales: double", "execution: int32"};
+  static constexpr const char* kAttributes[] = {nullptr};
+
+  explicit Weigh(const Attributes&) {}
+
+  void compute(const OpContext& context) const {
+    const Tensor logits = context.input(0), rows = context.input(1), scales = context.input(2);
+    const Execution execution(context.input(3));
+    require(logits.rank() == 2 && logits.dim(1) >= 1, "logits are not rows of a vocabulary");
+    require(rows.size() == scales.size(), "rows and scales have different numbers");
+    WeighCall call = {};
+    call.logits = logits.floats();
+    call.rows = rows.ints();
+    call.scales = scales.doubles();
+    call.count = rows.size();
+    call.vocabulary = logits.dim(1);
+    for (int64_t i = 0; i < call.count; i++) {
+      require(call.rows[i] >= 0 && call.rows[i] < logits.dim(0), "a row is out of range");
+      require(call.scales[i] > 0, "a scale is not positive");
+    }
+    const Tensor y = context.output_of_doubles({call.count, 1 + weighed_blocks(call.vocabulary)});
+    call.y = y.doubles();
+    const int64_t threads = execution.threads->threads();
+    call.greatest = static_cast<int32_t*>(working_memory((call.count + threads * threads) * sizeof(int32_t)));
+    execution.kernels->weigh(call, *execution.threads);
+  }
+};
+
 /** What the machine can do: bytes a second from memory, then multiplications and additions a second. */
 struct Limits {
   static constexpr const char* kName = "ParleyLimits";
@@ -320,6 +351,7 @@ struct GiveBack {
   add<Linear>();
   add<Normalise>();
   add<Attention>();
+  add<Weigh>("y: double");
   add<Limits>();
   add<GiveBack>();
   return true;

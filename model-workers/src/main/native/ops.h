@@ -118,7 +118,7 @@ bool registered(const char* op, TF_Status* status) {
 }
 
 template <class Op>
-void add() {
+void add(const char* output = "y: float") {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(Op::kName);
   for (const char* input : Op::kInputs) {
     TF_OpDefinitionBuilderAddInput(definition, input);
@@ -128,7 +128,7 @@ void add() {
       TF_OpDefinitionBuilderAddAttr(definition, attribute);
     }
   }
-  TF_OpDefinitionBuilderAddOutput(definition, "y: float");
+  TF_OpDefinitionBuilderAddOutput(definition, output);
   TF_OpDefinitionBuilderSetIsStateful(definition, true);  // they read variables
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, leave_shape_open);
   Status status;

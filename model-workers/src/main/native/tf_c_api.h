@@ -15,7 +15,7 @@ struct TF_OpDefinitionBuilder;
 struct TF_ShapeInferenceContext;
 
 enum TF_Code { TF_OK = 0, TF_INVALID_ARGUMENT = 3, TF_RESOURCE_EXHAUSTED = 8, TF_UNIMPLEMENTED = 12, TF_INTERNAL = 13 };
-enum TF_DataType { TF_FLOAT = 1, TF_INT32 = 3, TF_UINT8 = 4, TF_BFLOAT16 = 14 };
+enum TF_DataType { TF_FLOAT = 1, TF_DOUBLE = 2, TF_INT32 = 3, TF_UINT8 = 4, TF_BFLOAT16 = 14 };
 
 TF_Status* TF_NewStatus();
 void TF_DeleteStatus(TF_Status*);

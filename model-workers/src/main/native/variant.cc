@@ -6,6 +6,7 @@
 #include "linear.h"
 #include "normalise.h"
 #include "peak.h"
+#include "weigh.h"
 
 #define NAME_OF(variant) NAME_OF_(variant)
 #define NAME_OF_(variant) kernels_##variant
@@ -16,6 +17,6 @@ namespace parley {
 
 extern const Kernels NAME_OF(PARLEY_VARIANT);
 const Kernels NAME_OF(PARLEY_VARIANT) = {TEXT_OF(PARLEY_VARIANT), linear, normalise, attention, peak,
-                                          add_norm, gelu, attend_texts, pool_texts};
+                                          add_norm, gelu, attend_texts, pool_texts, weigh};
 
 }  // namespace parley

@@ -757,6 +757,51 @@ void test_text_checks() {
   expect(problem(large, 2, 5) != nullptr, "a length past the rows");
 }
 
+// ------------------------------------------------------------------------------------------- weighing
+
+void test_weigh(const Kernels& kernels, Random& random) {
+  ThreadPool one(1), three(3);
+  for (const int64_t vocabulary : {1, 64, 200, 1337}) {
+    const int64_t rows = 5, blocks = weighed_blocks(vocabulary), width = 1 + blocks;
+    const Array<float> logits = gaussian(random, rows * vocabulary, 8);
+    logits[0] = -std::numeric_limits<float>::infinity();
+    logits[2 * vocabulary] = std::numeric_limits<float>::quiet_NaN();
+    logits[3 * vocabulary] = -std::numeric_limits<float>::quiet_NaN();
+    logits[4 * vocabulary] = std::numeric_limits<float>::infinity();
+    const int32_t chosen[] = {0, 1, 2, 3, 4};
+    const double scales[] = {1, 0.7, 1, 1, 1};
+    const auto run = [&](ThreadPool& pool, int64_t from, int64_t count) {
+      Array<double> y = array<double>(count * width);
+      const Array<int32_t> greatest = array<int32_t>(count + pool.threads() * pool.threads());
+      const WeighCall call = {logits.get(), chosen + from, scales + from, y.get(), greatest.get(), count, vocabulary};
+      kernels.weigh(call, pool);
+      return y;
+    };
+    const Array<double> together = run(three, 0, rows);
+    for (int64_t row = 0; row < rows; row++) {
+      const float* x = logits.get() + row * vocabulary;
+      const double* sums = together.get() + row * width;
+      if (row < 2) {
+        const double max = *std::max_element(x, x + vocabulary);
+        expect(sums[0] == max, text("the greatest logit", {vocabulary, row}));
+        for (int64_t block = 0; block < blocks && std::isfinite(max); block++) {
+          double wanted = 0;
+          for (int64_t i = block * kWeighedBlock; i < std::min(vocabulary, (block + 1) * kWeighedBlock); i++) {
+            wanted += std::exp((x[i] - max) * scales[row]);
+          }
+          expect(std::fabs(sums[1 + block] - wanted) < 1e-10, text("a block's weights", {vocabulary, row, block}));
+        }
+      } else {
+        expect(row < 4 ? std::isnan(sums[0]) : std::isinf(sums[0]), text("a bad row is seen", {vocabulary, row}));
+      }
+      const Array<double> alone = run(one, row, 1), shared = run(three, row, 1);
+      expect(std::memcmp(alone.get(), shared.get(), width * sizeof(double)) == 0 &&
+                 std::memcmp(alone.get(), sums, width * sizeof(double)) == 0,
+             text("a weighed row is the same alone", {vocabulary, row}));
+    }
+  }
+}
+
 /** Each item of a job waits for all others: it ends only when every thread, asleep before, has come. */
 void test_pool_wakes_sleepers() {
   ThreadPool pool(4);
@@ -803,6 +848,7 @@ int main() {
       test_elementwise(*found, random);
       test_text_attention(*found, random);
       test_text_pool(*found, random);
+      test_weigh(*found, random);
       std::printf("%s ", found->name);
       variants++;
     }

@@ -1,29 +1,37 @@
 package io.parley.node.bench;
 
+import io.parley.routing.protocol.SamplingParams;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.StepInput;
-import io.parley.workers.sampling.ArgMax;
 import io.parley.workers.sampling.BadLogitsException;
+import io.parley.workers.sampling.Sampler;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.LongStream;
 
 /**
- * The bare engine loop: forward passes and greedy sampling, with no batcher, session, journal or
- * HTTP. What it reaches is the most that a node can reach with the engine.
+ * The bare engine loop: forward passes and sampling, with no batcher, session, journal or HTTP.
+ * What it reaches is the most that a node can reach with the engine.
  */
 public final class EngineLoop {
   /** The compiler of the JVM, the clock and the caches of the processor settle within it. */
   private static final long WARM_UP_NANOS = 2_000_000_000L;
 
   private final Engine engine;
-  private final ArgMax argMax;
+  private final SamplingParams sampling;
+  private final Sampler sampler;
 
-  public EngineLoop(Engine engine) {
+  /**
+   * @param temperature of each draw; 0: greedy
+   */
+  public EngineLoop(Engine engine, double temperature) {
     this.engine = engine;
-    this.argMax = new ArgMax(engine.spec().vocabularySize());
+    this.sampling =
+        new SamplingParams(temperature, 1, 0, 0, 1, 0, 0, 1, List.of(), 1, true, false, 0);
+    this.sampler = new Sampler(engine.spec().vocabularySize());
   }
 
   /**
@@ -87,9 +95,15 @@ public final class EngineLoop {
     int[] sequences = iota(tokens.length);
     FloatBuffer logits =
         engine.step(new StepInput(tokens, positions, sequences, tables, sequences));
+    double scale = Sampler.scaleOfSums(sampling, true);
+    if (scale > 0) {
+      double[] scales = new double[tokens.length];
+      Arrays.fill(scales, scale);
+      sampler.know(engine.weigh(sequences, scales).orElse(null));
+    }
     try {
       for (int row = 0; row < tokens.length; row++) {
-        tokens[row] = argMax.of(logits, row * engine.spec().vocabularySize());
+        tokens[row] = sampler.sample(logits, row, sampling, null, position);
       }
     } catch (BadLogitsException e) {
       throw new IllegalStateException("the model computes nothing sound: " + e.getMessage(), e);

@@ -78,6 +78,12 @@ final class EngineBenchCommand implements Callable<Integer> {
   private List<Integer> prefills;
 
   @Option(
+      names = "--temperature",
+      defaultValue = "0",
+      description = "Of the draw of each decoded token (default: ${DEFAULT-VALUE}, the likeliest).")
+  private double temperature;
+
+  @Option(
       names = "--limits",
       description =
           "First measure how fast this machine reads memory and multiplies in registers (1 GiB), and"
@@ -190,7 +196,7 @@ final class EngineBenchCommand implements Callable<Integer> {
   }
 
   private void run(TensorFlowEngine engine) {
-    EngineLoop loop = new EngineLoop(engine);
+    EngineLoop loop = new EngineLoop(engine, temperature);
     StepCost cost = engine.cost();
     for (int context : contexts) {
       for (int batch : batches) {

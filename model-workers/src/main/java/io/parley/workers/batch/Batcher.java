@@ -16,6 +16,7 @@ import io.parley.workers.constraint.Constraints;
 import io.parley.workers.constraint.SchemaException;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSpec;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.replica.Replica;
 import io.parley.workers.sampling.BadLogitsException;
 import io.parley.workers.sampling.LogProbs;
@@ -24,6 +25,7 @@ import io.parley.workers.text.AnswerText;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -205,6 +207,7 @@ public final class Batcher {
       FloatBuffer logits = engine.step(pass.input());
       scheduler.done(pass);
       iterations++;
+      sampler.know(weighed(pass));
       int row = 0;
       for (Sequence sequence : pass.ends()) {
         int last = row + pass.drafted(sequence);
@@ -217,6 +220,26 @@ public final class Batcher {
       }
     }
     return !sequences.isEmpty();
+  }
+
+  /** Sums of the rows that are drawn from with temperature, by all cores; null: nobody has them. */
+  private RowSums weighed(Scheduler.Pass pass) {
+    int[] rows = new int[pass.rowCount()];
+    double[] scales = new double[rows.length];
+    int count = 0;
+    int row = 0;
+    for (Sequence sequence : pass.ends()) {
+      double scale = Sampler.scaleOfSums(sequence.sampling(), sequence.constraint == null);
+      for (int last = row + pass.drafted(sequence); row <= last; row++) {
+        if (scale > 0) {
+          rows[count] = row;
+          scales[count++] = scale;
+        }
+      }
+    }
+    return count == 0
+        ? null
+        : engine.weigh(Arrays.copyOf(rows, count), Arrays.copyOf(scales, count)).orElse(null);
   }
 
   /** Fails every work with this code. */

@@ -256,6 +256,11 @@ final class Scheduler {
       return tokenCount;
     }
 
+    /** Rows of logits: of each end, and behind it of its guessed tokens. */
+    int rowCount() {
+      return rowCount;
+    }
+
     /** The sequences whose next token this pass gives, in the order of the rows of logits. */
     List<Sequence> ends() {
       return ends;

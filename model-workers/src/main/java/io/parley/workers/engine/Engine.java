@@ -1,6 +1,7 @@
 package io.parley.workers.engine;
 
 import java.nio.FloatBuffer;
+import java.util.Optional;
 
 /**
  * A model replica's forward pass on one device, at the level of one iteration. The caller owns KV
@@ -22,6 +23,18 @@ public interface Engine extends AutoCloseable {
    * @throws EngineException when the device fails
    */
   FloatBuffer step(StepInput input);
+
+  /**
+   * Weighs rows of the logits that the last step gave.
+   *
+   * @param rows ascending, of those logits
+   * @param scales of each; finite and positive
+   * @return empty: this engine leaves it to its caller
+   * @throws EngineException when the device fails
+   */
+  default Optional<RowSums> weigh(int[] rows, double[] scales) {
+    return Optional.empty();
+  }
 
   @Override
   void close();

@@ -2,8 +2,10 @@ package io.parley.workers.replica;
 
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSpec;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.engine.StepInput;
 import java.nio.FloatBuffer;
+import java.util.Optional;
 
 /** An engine whose steps the flight recorder can see. */
 record RecordedEngine(Engine engine) implements Engine {
@@ -25,6 +27,11 @@ record RecordedEngine(Engine engine) implements Engine {
       event.commit();
     }
     return logits;
+  }
+
+  @Override
+  public Optional<RowSums> weigh(int[] rows, double[] scales) {
+    return engine.weigh(rows, scales);
   }
 
   @Override

@@ -37,12 +37,7 @@ public final class ArgMax {
     for (float lane : greatest) {
       max = Math.max(max, lane); // NaN if one is
     }
-    if (Float.isNaN(max) || Float.isInfinite(max)) {
-      throw new BadLogitsException(
-          Float.isNaN(max)
-              ? "a logit is NaN"
-              : max > 0 ? "a logit is infinite" : "no logit is finite");
-    }
+    checked(max);
     int best = size;
     for (int lane = 0; lane < LANES; lane++) {
       if (greatest[lane] == max) {
@@ -54,6 +49,17 @@ public final class ArgMax {
       }
     }
     return best;
+  }
+
+  /** The greatest logit, if a row may have it. */
+  static double checked(double max) throws BadLogitsException {
+    if (Double.isNaN(max) || Double.isInfinite(max)) {
+      throw new BadLogitsException(
+          Double.isNaN(max)
+              ? "a logit is NaN"
+              : max > 0 ? "a logit is infinite" : "no logit is finite");
+    }
+    return max;
   }
 
   private static void raise(float[] greatest, float[] chunk) {

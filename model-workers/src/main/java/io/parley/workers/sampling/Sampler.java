@@ -1,6 +1,7 @@
 package io.parley.workers.sampling;
 
 import io.parley.routing.protocol.SamplingParams;
+import io.parley.workers.engine.RowSums;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 
@@ -49,6 +50,9 @@ public final class Sampler {
   private final double[] keptSums;
   private int keptCount;
 
+  /** Of rows of the logits at hand; null: of none. */
+  private RowSums sums;
+
   public Sampler(int vocabularySize) {
     row = new float[vocabularySize];
     rowBuffer = FloatBuffer.wrap(row);
@@ -57,6 +61,28 @@ public final class Sampler {
     top = new TopTokens(vocabularySize);
     kept = new int[vocabularySize];
     keptSums = new double[vocabularySize];
+  }
+
+  /**
+   * The scale of the sums that save a row's draw most of its work; 0: none would.
+   *
+   * @param any whether every token is allowed
+   */
+  public static double scaleOfSums(SamplingParams params, boolean any) {
+    boolean whole = params.topK() <= 0 && (params.topP() < 1 || params.minP() <= 0);
+    boolean drawn = params.temperature() >= GREEDY_BELOW;
+    return any && whole && drawn && !TokenCounts.needed(params) ? 1 / params.temperature() : 0;
+  }
+
+  /**
+   * From now on the logits are others, of which these sums are known. A row is drawn with them
+   * where they are those that {@link #scaleOfSums} asks for, and without them else; the token is
+   * the same.
+   *
+   * @param sums null: none
+   */
+  public void know(RowSums sums) {
+    this.sums = sums;
   }
 
   /** As below, where every token is allowed. */
@@ -91,6 +117,12 @@ public final class Sampler {
     if (greedy && !penalties && allowed == null) {
       return argMax.of(logits, from);
     }
+    double known = sums == null ? 0 : scaleOfSums(params, allowed == null);
+    int i = known > 0 ? Arrays.binarySearch(sums.rows(), rowIndex) : -1;
+    if (i >= 0 && sums.scales()[i] == known) {
+      weights.adopt(logits, from, sums, i);
+      return drawWeighed(logits, from, params, position);
+    }
     logits.get(from, row);
     if (allowed != null) {
       keepOnly(allowed);
@@ -108,6 +140,7 @@ public final class Sampler {
     if (params.topK() > 0 && params.topK() < row.length) {
       keepTop(params, max, scale);
     } else if (params.topP() < 1) {
+      weights.compute(row, max, scale);
       keepNucleus(params.topP(), params.minP(), max, scale);
     } else if (params.minP() > 0) {
       keepAbove(params.minP(), max, scale);
@@ -115,6 +148,19 @@ public final class Sampler {
       weights.compute(row, max, scale);
       return weights.firstAbove(u * weights.total());
     }
+    return kept[firstAbove(u * keptSums[keptCount - 1])];
+  }
+
+  /** Draws from a row whose sums are known. */
+  private int drawWeighed(FloatBuffer logits, int from, SamplingParams params, int position)
+      throws BadLogitsException {
+    double max = ArgMax.checked(weights.max());
+    double u = CounterRandom.uniform(params.seed(), position);
+    if (params.topP() >= 1) {
+      return weights.firstAbove(u * weights.total());
+    }
+    logits.get(from, row);
+    keepNucleus(params.topP(), params.minP(), max, 1 / params.temperature());
     return kept[firstAbove(u * keptSums[keptCount - 1])];
   }
 
@@ -185,11 +231,10 @@ public final class Sampler {
   }
 
   /**
-   * Top-p and min-p without sorting: sums by bins of logits find the bin in which the nucleus ends,
-   * and only that one is sorted.
+   * Top-p and min-p of a row that was weighed, without sorting: sums by bins of logits find the bin
+   * in which the nucleus ends, and only that one is sorted.
    */
   private void keepNucleus(double topP, double minP, double max, double scale) {
-    weights.compute(row, max, scale);
     double target = topP * weights.total();
     int candidates = collect(max - PROBABLE_DEPTH / scale, max, scale);
     if (collectedSum < target * (1 + ROUNDING)) {

@@ -1,20 +1,32 @@
 package io.parley.workers.sampling;
 
+import io.parley.workers.engine.RowSums;
+import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
  * The weights exp((logit - max) * scale) of a row, and sums of them. All sums are in one fixed
  * order: within a block of {@value #BLOCK} tokens eight interleaved ones, which are then added,
- * then block by block. Not thread-safe.
+ * then block by block. {@code native/weigh.h} gives the same sums, bit by bit. Not thread-safe.
  */
 final class Weights {
-  static final int BLOCK = 64;
+  static final int BLOCK = RowSums.BLOCK;
   private static final int CHUNK = 1024; // stays in the cache; whole blocks
 
   private final int size;
   private final double[][] chunks; // the weights; 0 past the size
   private final double[] blockSums;
   private double total;
+
+  /**
+   * Whose sums were given, so that a weight is computed when it is asked for; null: chunks has
+   * them.
+   */
+  private FloatBuffer logits;
+
+  private int from;
+  private double max;
+  private double scale;
 
   Weights(int vocabularySize) {
     size = vocabularySize;
@@ -24,6 +36,7 @@ final class Weights {
 
   /** Computes them all; {@code max} is the greatest logit. */
   void compute(float[] row, double max, double scale) {
+    logits = null;
     total = 0;
     for (int c = 0; c < chunks.length; c++) {
       double[] chunk = chunks[c];
@@ -42,12 +55,44 @@ final class Weights {
     }
   }
 
+  /**
+   * Takes over the sums of a row, the ith of those.
+   *
+   * @param from where the row begins
+   */
+  void adopt(FloatBuffer logits, int from, RowSums sums, int i) {
+    int blocks = (size + BLOCK - 1) / BLOCK;
+    int at = i * (1 + blocks);
+    this.logits = logits;
+    this.from = from;
+    max = sums.values().get(at);
+    scale = sums.scales()[i];
+    sums.values().get(at + 1, blockSums, 0, blocks);
+    total = 0;
+    for (int block = 0; block < blocks; block++) {
+      total += blockSums[block];
+    }
+  }
+
   double total() {
     return total;
   }
 
   double of(int id) {
+    if (logits != null) {
+      return id < size ? Exp.ofNegative((logits.get(from + id) - max) * scale) : 0;
+    }
     return chunks[id / CHUNK][id % CHUNK];
+  }
+
+  /** The sum of a block. */
+  double sum(int block) {
+    return blockSums[block];
+  }
+
+  /** The greatest logit of the row whose sums were taken over. */
+  double max() {
+    return max;
   }
 
   /** The first token up to which the weights, by id, sum up to more than the target. */
@@ -64,9 +109,10 @@ final class Weights {
     }
     int found = -1;
     for (int id = block * BLOCK; id < (block + 1) * BLOCK; id++) {
-      if (of(id) > 0) {
+      double weight = of(id);
+      if (weight > 0) {
         found = id;
-        before += of(id);
+        before += weight;
         if (before > target) {
           break;
         }

@@ -6,7 +6,9 @@ import io.parley.routing.protocol.Message;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineSpec;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.sampling.JavaSums;
 import io.parley.workers.text.ChatTemplate;
 import io.parley.workers.text.Tokenizer;
 import java.nio.FloatBuffer;
@@ -15,6 +17,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -35,6 +38,7 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
   private final EngineSpec spec;
   private final int slots;
   private final int[][] memory;
+  private FloatBuffer lastLogits;
 
   /**
    * How much likelier than others one letter is, which the last one says: from about 3 on answers
@@ -122,7 +126,13 @@ public final class FakeModel implements Engine, Tokenizer, ChatTemplate {
         logits[r * VOCABULARY + 3] = Float.NaN;
       }
     }
-    return FloatBuffer.wrap(logits);
+    lastLogits = FloatBuffer.wrap(logits);
+    return lastLogits;
+  }
+
+  @Override
+  public Optional<RowSums> weigh(int[] rows, double[] scales) {
+    return Optional.of(JavaSums.of(lastLogits, VOCABULARY, rows, scales));
   }
 
   /** The logits after these tokens, computed alone. */

@@ -42,6 +42,46 @@ class SamplerTest {
   }
 
   @Test
+  void drawsTheSameWithSumsFromElsewhere() throws BadLogitsException {
+    Random random = new Random(11);
+    int drawnWithSums = 0;
+    for (int round = 0; round < 2000; round++) {
+      int vocabulary = 1 + random.nextInt(700);
+      FloatBuffer rows = FloatBuffer.allocate(3 * vocabulary);
+      for (int i = 0; i < 3; i++) {
+        rows.put(logits(random, vocabulary));
+      }
+      SamplingParams params = params(random, vocabulary);
+      double scale = Sampler.scaleOfSums(params, true);
+      TokenCounts counts = new TokenCounts();
+      counts.addAnswer(0);
+      Sampler without = new Sampler(vocabulary);
+      Sampler with = new Sampler(vocabulary);
+      if (scale > 0) {
+        with.know(JavaSums.of(rows, vocabulary, new int[] {0, 2}, new double[] {scale + 1, scale}));
+        drawnWithSums++;
+      }
+      for (int row = 0; row < 3; row++) { // of another scale, without, with sums
+        assertThat(with.sample(rows, row, params, counts, round))
+            .as("round %d, row %d, %d tokens, %s", round, row, vocabulary, params)
+            .isEqualTo(without.sample(rows, row, params, counts, round));
+      }
+    }
+    assertThat(drawnWithSums).isGreaterThan(50);
+  }
+
+  @Test
+  void refusesABadRowWhoseSumsAreKnown() {
+    FloatBuffer rows = FloatBuffer.wrap(new float[] {1, Float.NaN, 2});
+    SamplingParams params = limited(1, 1, 0, 0, 3);
+    Sampler sampler = new Sampler(3);
+    sampler.know(JavaSums.of(rows, 3, new int[] {0}, new double[] {1}));
+    assertThatThrownBy(() -> sampler.sample(rows, 0, params, null, 0))
+        .isInstanceOf(BadLogitsException.class)
+        .hasMessage("a logit is NaN");
+  }
+
+  @Test
   void equalsTheNaiveSampler() throws BadLogitsException {
     Random random = new Random(20260731);
     for (int round = 0; round < 2000; round++) {

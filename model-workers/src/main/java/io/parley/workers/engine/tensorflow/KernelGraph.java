@@ -18,6 +18,7 @@ import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.op.core.VarHandleOp;
 import org.tensorflow.types.TBfloat16;
 import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TFloat64;
 import org.tensorflow.types.TInt32;
 
 /**
@@ -26,6 +27,9 @@ import org.tensorflow.types.TInt32;
  * beside one of others. A row's logits do not depend on what else is in the call. What a layer has
  * besides what all have, its {@link DecoderLayer} says.
  *
+ * <p>{@code weigh} takes rows of the logits that it gave, and gives their {@link
+ * io.parley.workers.engine.RowSums}.
+ *
  * <p>{@code reset} makes the KV memory, empty, of any number of blocks: one variable {@code
  * [layers, keys or values, blocks, kvHeads, block * headSize]} of bfloat16, which the operations
  * write in place.
@@ -33,6 +37,7 @@ import org.tensorflow.types.TInt32;
 final class KernelGraph {
   static final String STEP = "step";
   static final String RESET = "reset";
+  static final String WEIGH = "weigh";
 
   private static final int BLOCK = EngineSettings.BLOCK_SIZE;
   private static final String CACHE = "cache";
@@ -89,7 +94,8 @@ final class KernelGraph {
     KernelGraph decoder = new KernelGraph(graph, config, weights);
     GraphVariables.Restore restore = decoder.variables.restore(weights.variables(), Map.of());
     return new BuiltGraph(
-        List.of(decoder.step(), decoder.reset(), decoder.variables.giveBack()), restore);
+        List.of(decoder.step(), decoder.reset(), decoder.weigh(), decoder.variables.giveBack()),
+        restore);
   }
 
   private GraphSignature reset() {
@@ -106,6 +112,19 @@ final class KernelGraph {
     Op filled = tf.assignVariableOp(variables.handle(CACHE), zeros);
     Output<TInt32> done = tf.withControlDependencies(filled).identity(blocks).asOutput();
     return new GraphSignature(RESET, Map.of("blocks", blocks), "done", done);
+  }
+
+  private GraphSignature weigh() {
+    Map<String, Operand<?>> inputs = new LinkedHashMap<>();
+    Shape matrix = Shape.of(Shape.UNKNOWN_SIZE, config.vocabularySize());
+    Shape vector = Shape.of(Shape.UNKNOWN_SIZE);
+    inputs.put("logits", tf.placeholder(TFloat32.class, Placeholder.shape(matrix)));
+    input(inputs, "rows", 1);
+    inputs.put("scales", tf.placeholder(TFloat64.class, Placeholder.shape(vector)));
+    input(inputs, "execution", 1);
+    Operand<?>[] operands = inputs.values().toArray(new Operand<?>[0]);
+    Output<TFloat64> sums = op("ParleyWeigh", operands).build().output(0);
+    return new GraphSignature(WEIGH, inputs, "sums", sums);
   }
 
   private GraphSignature step() {

@@ -4,9 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.engine.StepInput;
+import java.nio.DoubleBuffer;
 import java.nio.IntBuffer;
 import java.util.Map;
+import java.util.Optional;
 
 /** A step of {@link KernelGraph}: one call, whatever the batch. */
 final class KernelPass implements ForwardPass {
@@ -59,6 +62,25 @@ final class KernelPass implements ForwardPass {
       if (input.rows().length > 0) {
         logits.hold(rows);
       }
+    }
+  }
+
+  @Override
+  public Optional<RowSums> weigh(Logits logits, int[] rows, double[] scales) {
+    NDArray held = logits.array().orElseThrow(() -> new IllegalStateException("no logits"));
+    try (NDManager manager = graph.newManager()) {
+      Map<String, NDArray> inputs =
+          Map.of(
+              "logits",
+              held,
+              "rows",
+              LoadedGraph.vector(manager, rows),
+              "scales",
+              manager.create(scales),
+              "execution",
+              execution);
+      NDArray sums = graph.call(KernelGraph.WEIGH, inputs, manager);
+      return Optional.of(new RowSums(rows, scales, DoubleBuffer.wrap(sums.toDoubleArray())));
     }
   }
 

@@ -5,6 +5,7 @@ import ai.djl.tensorflow.engine.TfNDArray;
 import ai.djl.tensorflow.engine.javacpp.JavacppUtils;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Optional;
 import org.tensorflow.internal.c_api.TF_Tensor;
 import org.tensorflow.internal.c_api.global.tensorflow;
 
@@ -18,7 +19,8 @@ final class Logits {
   private final int width;
   private FloatBuffer copies = NONE;
   private FloatBuffer values = NONE;
-  private TF_Tensor held; // null: values are copies
+  private NDArray array; // null: values are copies
+  private TF_Tensor held; // its memory
 
   Logits(int vocabularySize) {
     this.width = vocabularySize;
@@ -27,9 +29,11 @@ final class Logits {
   /** Frees what was in it. */
   void forget() {
     values = NONE;
-    if (held != null) {
+    if (array != null) {
       held.close();
       held = null;
+      array.close();
+      array = null;
     }
   }
 
@@ -42,8 +46,10 @@ final class Logits {
     values = copies.clear().limit(size);
   }
 
-  /** Takes over all rows; the array itself may be closed. */
+  /** Takes over all rows, and the array with them. */
   void hold(NDArray rows) {
+    rows.detach();
+    array = rows;
     held = JavacppUtils.resolveTFETensor(((TfNDArray) rows).getHandle());
     values =
         tensorflow.TF_TensorData(held)
@@ -62,6 +68,11 @@ final class Logits {
     for (int i = 0; i < targets.length; i++) {
       values.put(targets[i] * width, source, i * width, width);
     }
+  }
+
+  /** What is held. */
+  Optional<NDArray> array() {
+    return Optional.ofNullable(array);
   }
 
   FloatBuffer all() {

@@ -10,9 +10,9 @@ enum Recipe {
   /** TensorFlow's own operations, products of bfloat16. */
   GRAPH_BF16("1-bf16"),
   /** Parley's operations. */
-  KERNELS("6-kernels"),
+  KERNELS("7-kernels"),
   /** Parley's operations, weights of 8-bit integers. */
-  KERNELS_INT8("6-kernels-int8");
+  KERNELS_INT8("7-kernels-int8");
 
   private final String label;
 

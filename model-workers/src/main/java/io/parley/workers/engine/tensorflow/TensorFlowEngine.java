@@ -8,6 +8,7 @@ import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.RowSums;
 import io.parley.workers.engine.StepInput;
 import io.parley.workers.engine.UnsupportedModelException;
 import io.parley.workers.engine.WeightType;
@@ -93,7 +94,11 @@ public final class TensorFlowEngine implements Engine {
       LoadedGraph graph =
           LoadedGraph.open(
               savedModel,
-              List.of(KernelGraph.STEP, KernelGraph.RESET, GraphVariables.GIVE_BACK),
+              List.of(
+                  KernelGraph.STEP,
+                  KernelGraph.RESET,
+                  KernelGraph.WEIGH,
+                  GraphVariables.GIVE_BACK),
               sessionOptions(1));
       return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
     }
@@ -262,6 +267,15 @@ public final class TensorFlowEngine implements Engine {
       throw new EngineException("TensorFlow failed in a step: " + e.getMessage(), e);
     }
     return logits.all();
+  }
+
+  @Override
+  public Optional<RowSums> weigh(int[] rows, double[] scales) {
+    try {
+      return pass.weigh(logits, rows, scales);
+    } catch (RuntimeException e) {
+      throw new EngineException("TensorFlow failed to weigh logits: " + e.getMessage(), e);
+    }
   }
 
   @Override

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
 import io.parley.workers.engine.Arithmetic;
+import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
@@ -12,6 +13,8 @@ import io.parley.workers.engine.StepInput;
 import io.parley.workers.engine.UnsupportedModelException;
 import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufFile;
+import io.parley.workers.sampling.JavaSums;
+import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.Map;
@@ -127,6 +130,27 @@ class KernelGraphIT {
     try (TensorFlowEngine engine = load(llama, "grouped", variant)) {
       assertThat(engine.spec().variant()).isEqualTo("parley-" + variant.label());
       agrees(llama, GROUPED, engine);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void weighsRowsToTheBitAsTheSamplerDoes(Kernels variant) {
+    TinyDecoder.Sizes sizes = new TinyDecoder.Sizes(48, 2, 2, 64, 64, 32, 1337);
+    TinyDecoder llama = new TinyDecoder(Architecture.LLAMA, 5, true, sizes, 0.5);
+    try (TensorFlowEngine engine = load(llama, "weighed", variant)) {
+      int[] tokens = new Random(3).ints(20, 0, sizes.vocabulary()).toArray();
+      FloatBuffer logits =
+          engine.step(new StepInput(tokens, range(20), new int[20], new int[][] {{5}}, range(20)));
+      for (int[] rows : new int[][] {{7}, {0, 3, 19}, range(20)}) {
+        double[] scales = new Random(4).doubles(rows.length, 0.3, 9).toArray();
+        DoubleBuffer sums = engine.weigh(rows, scales).orElseThrow().values();
+        assertThat(sums).isEqualTo(JavaSums.of(logits, sizes.vocabulary(), rows, scales).values());
+        assertThat(sums.get(0)).isFinite();
+      }
+      assertThatThrownBy(() -> engine.weigh(new int[] {20}, new double[] {1}))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("a row is out of range");
     }
   }
 
