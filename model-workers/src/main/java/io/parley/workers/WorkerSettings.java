@@ -58,7 +58,7 @@ public record WorkerSettings(
     SECTION.requirePositive("leave-timeout", leaveTimeout);
     SECTION.requirePositive("iteration-timeout", iterationTimeout);
     SECTION.requireBetween("parked-max", parkedMax, 0, 1000);
-    SECTION.requireBetween("weight", weight, 0.001, 1000.0);
+    SECTION.requireNumberBetween("weight", weight, 0.001, 1000.0);
   }
 
   /**

@@ -56,14 +56,14 @@ public record RoutingSettings(
     SECTION.requireNotNegative("bulk-patience", bulkPatience);
     SECTION.requireAtLeast("retry-after-max", retryAfterMax, "retry-after-min", retryAfterMin);
     SECTION.requireNotNegative("affinity.wait-max", affinity.waitMax());
-    SECTION.requireBetween("affinity.load-gap", affinity.loadGap(), 0.0, 1.0);
+    SECTION.requireNumberBetween("affinity.load-gap", affinity.loadGap(), 0.0, 1.0);
     SECTION.requireBetween(
         "affinity.prefill-rate", affinity.prefillTokensPerSecond(), 1, 100_000_000);
     SECTION.requireBetween("affinity.prefixes-max", affinity.prefixesMax(), 1, 10_000_000);
     SECTION.requireBetween("lookahead", lookahead, 0, 10_000);
     tenantWeights.forEach(
         (tenant, weight) ->
-            SECTION.requireBetween("tenant-weights." + tenant, weight, 0.001, 1000.0));
+            SECTION.requireNumberBetween("tenant-weights." + tenant, weight, 0.001, 1000.0));
     SECTION.requireAtLeast("worker-silence", workerSilence, "1s", Duration.ofSeconds(1));
     policies = Map.copyOf(policies);
     tenantWeights = Map.copyOf(tenantWeights);

@@ -95,10 +95,7 @@ public final class TensorFlowEngine implements Engine {
           LoadedGraph.open(
               savedModel,
               List.of(
-                  KernelGraph.STEP,
-                  KernelGraph.RESET,
-                  KernelGraph.WEIGH,
-                  GraphVariables.GIVE_BACK),
+                  KernelGraph.STEP, KernelGraph.RESET, KernelGraph.WEIGH, GraphVariables.GIVE_BACK),
               sessionOptions(1));
       return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
     }

@@ -66,7 +66,7 @@ class SimulatedEngineTest {
         new SimulatedEngine(settings, faults, SLOTS, 512, clock),
         text,
         text,
-        new BatcherSettings(SLOTS, 512, 128, true, 64, 2, 32));
+        new BatcherSettings(SLOTS, 512, 128, true, 64, 2, 32, 16));
   }
 
   private static SamplingParams drawn(long seed, int maxTokens) {
