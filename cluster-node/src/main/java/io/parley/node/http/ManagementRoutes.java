@@ -27,8 +27,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 
 /**
- * The management listener's paths: the models of this node. They stand below {@code /models}, so
- * that paths of cluster and health can be added on the same listener.
+ * The management listener's paths below {@code /models}: the models of this node. Those of the
+ * cluster stand beside them ({@link ClusterRoutes}).
  */
 final class ManagementRoutes {
   /** The owner answers soon, whatever it is asked: loading goes on behind the answer. */
