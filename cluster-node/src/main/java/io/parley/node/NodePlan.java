@@ -71,6 +71,7 @@ public record NodePlan(
                   SimulatedSettings.isMeantBy(order.spec()) || UpstreamSpec.isMeantBy(order.spec()))
           .forEach(order -> ModelKinds.of(order, config));
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
+      plan.worker().requireThreeReportsWithin(plan.routing().workerSilence());
       plan.requireJournalOfTheCluster();
       return plan;
     } catch (IllegalArgumentException e) {

@@ -75,6 +75,16 @@ class ReferenceConfTest {
   }
 
   @Test
+  void aWorkerReportsSeveralTimesBeforeItIsTakenForSilent() {
+    Duration silence = RoutingSettings.from(config).workerSilence();
+    WorkerSettings worker = WorkerSettings.from(config);
+    assertThatCode(() -> worker.requireThreeReportsWithin(silence)).doesNotThrowAnyException();
+    assertThatThrownBy(() -> worker.requireThreeReportsWithin(worker.loadReportInterval()))
+        .hasMessageContaining("parley.worker.load-report-interval")
+        .hasMessageContaining("parley.routing.worker-silence");
+  }
+
+  @Test
   void eachKeyIsRead() {
     List<String> unread =
         documented().entrySet().stream()

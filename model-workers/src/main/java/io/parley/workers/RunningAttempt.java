@@ -55,6 +55,7 @@ final class RunningAttempt {
   private Duration resendAfter;
   private long progressNanos;
   private boolean sentAny;
+  private boolean saidAdmitted;
   private boolean due;
 
   RunningAttempt(
@@ -158,6 +159,9 @@ final class RunningAttempt {
       sentNanos = nowNanos;
       return unanswered;
     }
+    if (!saidAdmitted && brokeTheEngine()) {
+      return Optional.of(admission());
+    }
     boolean now = due || !sentAny || !runs();
     if (!now || !owesAnything()) {
       return signOfLife(nowNanos);
@@ -175,10 +179,20 @@ final class RunningAttempt {
       return Optional.empty();
     }
     sentNanos = nowNanos;
-    return Optional.of(
-        prompt
-            .<AttemptReport>map(info -> new Admitted(id(), info, worker))
-            .orElseGet(() -> new Dispatched(id(), worker)));
+    return Optional.of(prompt.isPresent() ? admission() : new Dispatched(id(), worker));
+  }
+
+  /** The session counts workers that failed at what they had begun; a group would say that. */
+  private boolean brokeTheEngine() {
+    return prompt.isPresent()
+        && tokens.isEmpty()
+        && !sentAny
+        && failure.filter(end -> end.code() == FailureCode.ENGINE_FAILED).isPresent();
+  }
+
+  private Admitted admission() {
+    saidAdmitted = true;
+    return new Admitted(id(), prompt.orElseThrow(), worker);
   }
 
   private boolean owesAnything() {

@@ -273,8 +273,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   // --- works ---
 
   private Behavior<WorkerMessage> onArrived(DispatcherLinks.Arrived arrived) {
-    int over = replica.map(r -> occupied() + 1 - r.slots()).orElse(0);
-    if (over > settings.parkedMax()) {
+    int over = replica.isPresent() ? occupied() + 1 - room() : 0;
+    if (over > (isOnProbation() ? 0 : settings.parkedMax())) {
       links.giveBack(arrived);
       return settle();
     }
@@ -333,11 +333,16 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         || attempts.ended() >= settings.unacknowledgedMax()) {
       return 0;
     }
-    return Math.max(0, (isOnProbation() ? 1 : replica.get().slots()) - occupied());
+    return Math.max(0, room() - occupied());
   }
 
   private int occupied() {
     return attempts.running() + attempts.parked();
+  }
+
+  /** How many works the replica may have. */
+  private int room() {
+    return isOnProbation() ? 1 : replica.orElseThrow().slots();
   }
 
   /** A replica in place of one that broke takes one work at a time until one has a token. */

@@ -109,4 +109,18 @@ public record WorkerSettings(
         "half of parley.session.adoption-lease",
         adoptionLease.dividedBy(2));
   }
+
+  /**
+   * A worker that is well must not be taken for a silent one when two of its reports are late.
+   *
+   * @param workerSilence after which a dispatcher does
+   * @throws IllegalArgumentException naming the key and what it allows
+   */
+  public void requireThreeReportsWithin(Duration workerSilence) {
+    SECTION.requireAtMost(
+        "load-report-interval",
+        loadReportInterval,
+        "a third of parley.routing.worker-silence",
+        workerSilence.dividedBy(3));
+  }
 }

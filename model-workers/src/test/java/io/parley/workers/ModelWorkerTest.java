@@ -172,6 +172,18 @@ class ModelWorkerTest {
   }
 
   @Test
+  void aWorkThatBrokeTheEngineBehindItsAdmissionIsSaidToHaveBegun() {
+    Work work = startWithOne();
+    replica.admit(work.id()).failed(FailureCode.ENGINE_FAILED, "out of memory");
+
+    List<Class<?>> kinds = new ArrayList<>();
+    while (!kinds.contains(Failed.class)) {
+      kinds.add(session.receiveMessage(PATIENCE).getClass());
+    }
+    assertThat(kinds).containsSubsequence(Admitted.class, Failed.class);
+  }
+
+  @Test
   void aFailureIsSentAgainUntilItIsAnswered() {
     Work work = startWithOne();
     Listener listener = replica.admit(work.id());

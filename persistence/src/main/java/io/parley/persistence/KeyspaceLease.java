@@ -3,6 +3,7 @@ package io.parley.persistence;
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.DefaultConsistencyLevel;
 import com.datastax.oss.driver.api.core.DriverException;
+import com.datastax.oss.driver.api.core.cql.ResultSet;
 import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import java.net.InetAddress;
@@ -352,18 +353,32 @@ public final class KeyspaceLease implements AutoCloseable {
   public void close() {
     renewals.shutdownNow();
     try {
-      session.execute(
-          SimpleStatement.newInstance(
-                  "DELETE FROM "
-                      + JournalSchema.metaTable(settings)
-                      + " WHERE name = ? IF value = ?",
-                  ROW,
-                  row.value())
-              .setTimeout(CLOSE_TIMEOUT));
+      Row refusal = delete(row);
+      if (refusal != null) {
+        LeaseRow present = LeaseRow.parse(String.valueOf(refusal.getString("value")));
+        if (present.isOf(incarnation)) {
+          delete(present); // another node of this cluster shared it since the last renewal
+        }
+      }
     } catch (DriverException e) {
       LOG.warn("The keyspace's lease stays until it expires: {}", e.getMessage());
     } finally {
       session.close();
     }
+  }
+
+  /** What is there instead, if anything. */
+  private Row delete(LeaseRow held) {
+    ResultSet result =
+        session.execute(
+            SimpleStatement.newInstance(
+                    "DELETE FROM "
+                        + JournalSchema.metaTable(settings)
+                        + " WHERE name = ? IF value = ?",
+                    ROW,
+                    held.value())
+                .setTimeout(CLOSE_TIMEOUT));
+    Row row = result.wasApplied() ? null : result.one();
+    return row != null && row.getColumnDefinitions().contains("value") ? row : null;
   }
 }

@@ -108,6 +108,15 @@ class KeyspaceLeaseIT {
   }
 
   @Test
+  void theFounderFreesAKeyspaceThatAnotherNodeSharedSinceItsLastRenewal() {
+    KeyspaceLease founder = take(ONE, "60s"); // renews each 15 s
+    share(founder.incarnation(), "60s").abandon();
+
+    founder.close();
+    take(OTHER, "60s").close();
+  }
+
+  @Test
   void nobodySharesWhatItsClusterDoesNotHold() {
     assertThatExceptionOfType(JournalException.class)
         .isThrownBy(() -> share(UUID.randomUUID(), "60s"))

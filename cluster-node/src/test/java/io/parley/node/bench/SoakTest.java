@@ -50,9 +50,8 @@ class SoakTest {
     try (Counting replica = new Counting(5, 0)) {
       Soak.Round round = soak(replica, BLOCKS).round(ROUND, 50);
       assertThat(round.sound()).isFalse();
-      assertThat(round.wrong())
-          .isNotEmpty()
-          .allMatch(line -> line.contains("the first 5 the same"));
+      // behind a prefix the first token may be wrong already
+      assertThat(round.wrong()).anyMatch(line -> line.contains("the first 5 the same"));
     }
   }
 

@@ -45,12 +45,11 @@ public final class WarmUp {
    */
   public static int run(Replica replica, Duration limit) throws InterruptedException {
     long deadlineNanos = System.nanoTime() + limit.toNanos();
-    SamplingParams greedy = SamplingParams.greedy(TOKENS);
-    int ended =
-        run(replica, List.of(work(replica, 1, SENTENCE.repeat(SENTENCES), greedy)), deadlineNanos);
+    Work first = work(replica, 1, SENTENCE.repeat(SENTENCES), SamplingParams.greedy(TOKENS));
+    int ended = run(replica, List.of(first), deadlineNanos);
     List<Work> many = new ArrayList<>();
     for (int i = 0; i < Math.min(replica.slots(), ROWS_MAX); i++) {
-      many.add(work(replica, 2 + i, SENTENCE, i % 2 == 0 ? greedy : drawn(i)));
+      many.add(work(replica, 2 + i, SENTENCE, sampling(i)));
     }
     return ended + run(replica, many, deadlineNanos);
   }
@@ -84,6 +83,15 @@ public final class WarmUp {
         Priority.INTERACTIVE,
         now,
         now + TimeUnit.MINUTES.toMillis(1));
+  }
+
+  /** Greedy, with the temperature alone, and with all else: each goes another way to its token. */
+  private static SamplingParams sampling(int i) {
+    return switch (i % 3) {
+      case 0 -> SamplingParams.greedy(TOKENS);
+      case 1 -> new SamplingParams(0.8, 1, 0, 0, 1, 0, 0, i, List.of(), TOKENS, true, false, 0);
+      default -> drawn(i);
+    };
   }
 
   /** Every step of the sampler, and log-probabilities. */
