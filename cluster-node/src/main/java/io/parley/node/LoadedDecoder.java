@@ -4,7 +4,6 @@ import akka.actor.typed.Behavior;
 import io.parley.node.models.LoadableModel.Openings;
 import io.parley.node.models.ModelKind;
 import io.parley.node.models.ModelStatus.Activity;
-import io.parley.routing.protocol.ModelInfo;
 import io.parley.workers.Drain;
 import io.parley.workers.ModelWorker;
 import io.parley.workers.batch.BatcherSettings;
@@ -13,15 +12,10 @@ import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.tensorflow.TensorFlowEngine;
-import io.parley.workers.gguf.GgufFile;
-import io.parley.workers.model.ModelManifest;
-import io.parley.workers.model.ModelSupport;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.replica.EngineReplica;
 import io.parley.workers.replica.Replica;
 import io.parley.workers.replica.WarmUp;
-import io.parley.workers.text.GgufTokenizer;
-import io.parley.workers.text.JinjaChatTemplate;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
@@ -80,31 +74,7 @@ final class LoadedDecoder implements StoredEngine {
   }
 
   private Replica open(ImportListener listener) {
-    ModelManifest manifest = stored.manifest();
-    GgufTokenizer tokenizer;
-    JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(stored.file())) {
-      ModelSupport.check(gguf);
-      tokenizer = GgufTokenizer.of(gguf.metadata(), engineSettings.cacheFolder());
-      template = JinjaChatTemplate.of(gguf.metadata());
-    }
-    TensorFlowEngine engine =
-        TensorFlowEngine.load(
-            stored.file(), manifest.sha256(), manifest.weights(), engineSettings, listener);
-    ModelInfo info =
-        new ModelInfo(
-            manifest.id(),
-            manifest.contextLength(),
-            manifest.createdEpochSeconds(),
-            "parley",
-            manifest.licence());
-    EngineReplica replica;
-    try {
-      replica = new EngineReplica(info, engine, tokenizer, template, batcherSettings);
-    } catch (RuntimeException e) {
-      engine.close();
-      throw e;
-    }
+    EngineReplica replica = StoredReplica.open(stored, engineSettings, batcherSettings, listener);
     newest = Optional.of(replica);
     return replica;
   }

@@ -103,18 +103,7 @@ final class LoadedModel implements LoadableModel {
 
   @Override
   public void fetch(Consumer<Progress> progress) {
-    ProgressListener listener =
-        new ProgressListener() {
-          @Override
-          public void step(String what) {
-            log.info("Model {}: {}", order.spec(), what);
-          }
-
-          @Override
-          public void bytes(long done, long total) {
-            progress.accept(new Progress("bytes", done, total));
-          }
-        };
+    ProgressListener listener = new FetchProgress(order.spec(), progress);
     try {
       take(usable(() -> store.obtain(order.spec(), listener)));
     } catch (ModelStoreException e) {

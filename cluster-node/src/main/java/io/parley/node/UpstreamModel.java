@@ -36,8 +36,6 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A model that a server on this host runs. Its file gives vocabulary and chat template; the first
@@ -45,8 +43,6 @@ import org.slf4j.LoggerFactory;
  * the load, with one clear line.
  */
 final class UpstreamModel implements LoadableModel {
-  private static final Logger log = LoggerFactory.getLogger(UpstreamModel.class);
-
   /** Tells its versions from those that Parley's own engine runs: the two give other tokens. */
   private static final String VERSION_SUFFIX = "-upstream";
 
@@ -97,18 +93,7 @@ final class UpstreamModel implements LoadableModel {
 
   @Override
   public void fetch(Consumer<Progress> progress) {
-    ProgressListener listener =
-        new ProgressListener() {
-          @Override
-          public void step(String what) {
-            log.info("Model {}: {}", spec.model(), what);
-          }
-
-          @Override
-          public void bytes(long done, long total) {
-            progress.accept(new Progress("bytes", done, total));
-          }
-        };
+    ProgressListener listener = new FetchProgress(spec.model(), progress);
     try {
       stored = Optional.of(store.obtain(spec.model(), listener));
     } catch (ModelStoreException e) {

@@ -3,22 +3,18 @@ package io.parley.node.cli;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.StartupException;
+import io.parley.node.StoredReplica;
 import io.parley.node.bench.ProcessMemory;
 import io.parley.node.bench.Soak;
-import io.parley.routing.protocol.ModelInfo;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.batch.BatcherStats;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
-import io.parley.workers.engine.tensorflow.TensorFlowEngine;
-import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.replica.EngineReplica;
-import io.parley.workers.text.GgufTokenizer;
-import io.parley.workers.text.JinjaChatTemplate;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -112,27 +108,7 @@ final class SoakBenchCommand implements Callable<Integer> {
 
   private static EngineReplica open(
       StoredModel stored, EngineSettings settings, BatcherSettings batcher) {
-    GgufTokenizer tokenizer;
-    JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(stored.file())) {
-      tokenizer = GgufTokenizer.of(gguf.metadata(), settings.cacheFolder());
-      template = JinjaChatTemplate.of(gguf.metadata());
-    }
-    ModelInfo info =
-        new ModelInfo(
-            stored.manifest().id(),
-            stored.manifest().contextLength(),
-            stored.manifest().createdEpochSeconds(),
-            "parley",
-            stored.manifest().licence());
-    TensorFlowEngine engine =
-        TensorFlowEngine.load(
-            stored.file(),
-            stored.manifest().sha256(),
-            stored.manifest().weights(),
-            settings,
-            ImportListener.NONE);
-    return new EngineReplica(info, engine, tokenizer, template, batcher);
+    return StoredReplica.open(stored, settings, batcher, ImportListener.NONE);
   }
 
   private boolean run(EngineReplica replica, Soak soak) throws InterruptedException {
