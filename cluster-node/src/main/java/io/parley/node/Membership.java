@@ -1,5 +1,6 @@
 package io.parley.node;
 
+import akka.Done;
 import akka.actor.Address;
 import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorSystem;
@@ -19,10 +20,12 @@ import akka.cluster.typed.Subscribe;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.sessions.SessionSharding;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -93,6 +96,27 @@ final class Membership {
                 + settings.joinTimeout().toSeconds()
                 + " s: the log says why (a node of it may be unreachable, and not be given up"
                 + " yet)");
+  }
+
+  /** Why a node ends that the others may have given up. */
+  record StoodStill(Duration pause) implements CoordinatedShutdown.Reason {
+    @Override
+    public String toString() {
+      return "it stood still for "
+          + pause.toSeconds()
+          + " s, and other nodes may have taken its sessions over";
+    }
+  }
+
+  /** Watches whether this process runs all the time; if not, it ends. */
+  Pulse startPulse() {
+    return new Pulse(Pulse.limit(system.settings().config()), this::isLastWriter, System::nanoTime)
+        .start(
+            pause -> {
+              StoodStill reason = new StoodStill(pause);
+              system.log().error("This node ends: {}", reason);
+              CompletionStage<Done> unused = CoordinatedShutdown.get(system).runAll(reason);
+            });
   }
 
   /** Lets others ask this member before they join. */
