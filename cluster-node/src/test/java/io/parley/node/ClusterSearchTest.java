@@ -31,11 +31,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** Nodes without journals that are told nobody and find each other by real questions. */
 class ClusterSearchTest {
   private static final String SERVICE = "parley.models.example";
-  private static final Runnable NOBODY_FOUNDS =
-      () -> {
-        throw new AssertionError("this node does not form a cluster");
-      };
-
   private final ActorNodes nodes = new ActorNodes();
   private DnsServer dns;
 
@@ -50,6 +45,10 @@ class ClusterSearchTest {
   void stop() {
     nodes.close();
     dns.close();
+  }
+
+  private static void foundsNothing() {
+    throw new AssertionError("this node forms no cluster by discovery");
   }
 
   private Map<String, String> settings(String host, int port, String... more) {
@@ -73,7 +72,7 @@ class ClusterSearchTest {
     Membership first =
         nodes.node(
             List.of("session"), settings(host, port, "parley.cluster.discovery.method", "none"));
-    assertThat(first.enter(NOBODY_FOUNDS)).isEmpty();
+    assertThat(first.enter(ClusterSearchTest::foundsNothing)).isEmpty();
     first.openDoor(claim);
     return first;
   }
@@ -132,13 +131,13 @@ class ClusterSearchTest {
     forming("127.0.0.1", port, claim);
 
     Membership second = nodes.node(List.of("worker"), settings("127.0.0.2", port));
-    assertThat(second.enter(NOBODY_FOUNDS)).isEqualTo(claim);
+    assertThat(second.enter(ClusterSearchTest::foundsNothing)).isEqualTo(claim);
     assertThat(Cluster.get(nodes.system(1)).selfMember().status()).isEqualTo(MemberStatus.up());
 
     Membership other =
         nodes.node(
             List.of("session"), settings("127.0.0.3", port, "parley.node.cluster-name", "other"));
-    assertThatThrownBy(() -> other.enter(NOBODY_FOUNDS))
+    assertThatThrownBy(() -> other.enter(ClusterSearchTest::foundsNothing))
         .isInstanceOf(StartupException.class)
         .hasMessage(
             "the cluster at 127.0.0.1:"
@@ -176,7 +175,7 @@ class ClusterSearchTest {
                 Integer.toString(requiredNodes),
                 "parley.cluster.join-timeout",
                 "3s"))
-        .enter(NOBODY_FOUNDS);
+        .enter(ClusterSearchTest::foundsNothing);
   }
 
   @Test

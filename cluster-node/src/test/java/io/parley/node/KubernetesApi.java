@@ -26,7 +26,7 @@ final class KubernetesApi implements AutoCloseable {
   private final HttpsServer server;
   private final Path folder;
   private final Path authority;
-  private volatile String pods;
+  private final String pods;
   private volatile String asked = "";
 
   private KubernetesApi(HttpsServer server, Path folder, Path authority, String pods) {

@@ -19,14 +19,13 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Actor systems of this process that join each other as nodes do, without a journal. */
 class MembershipTest {
-  private static final Runnable NOBODY_FOUNDS =
-      () -> {
-        throw new AssertionError("without discovery");
-      };
-
   private final ActorNodes nodes = new ActorNodes();
 
   @TempDir private Path folder;
+
+  private static void foundsNothing() {
+    throw new AssertionError("this node forms no cluster by discovery");
+  }
 
   @AfterEach
   void stop() {
@@ -42,7 +41,7 @@ class MembershipTest {
 
   private Membership first(Map<String, String> settings, Optional<UUID> claim) {
     Membership first = nodes.node(List.of("session"), settings);
-    assertThat(first.enter(NOBODY_FOUNDS)).isEmpty();
+    assertThat(first.enter(MembershipTest::foundsNothing)).isEmpty();
     first.openDoor(claim);
     return first;
   }
@@ -53,12 +52,12 @@ class MembershipTest {
     Membership first = first(Map.of(), claim);
 
     Membership second = worker(first, Map.of());
-    assertThat(second.enter(NOBODY_FOUNDS)).isEqualTo(claim);
+    assertThat(second.enter(MembershipTest::foundsNothing)).isEqualTo(claim);
     assertThat(Cluster.get(nodes.system(1)).selfMember().status()).isEqualTo(MemberStatus.up());
     assertThat(first.isLastWriter()).as("beside a worker").isTrue();
 
     Membership other = worker(first, Map.of("parley.session.shards", "50"));
-    assertThatThrownBy(() -> other.enter(NOBODY_FOUNDS))
+    assertThatThrownBy(() -> other.enter(MembershipTest::foundsNothing))
         .isInstanceOf(StartupException.class)
         .hasMessageContaining("refuses this node: parley.session.shards is 100 there and 50 here");
   }
@@ -68,15 +67,15 @@ class MembershipTest {
     Map<String, String> known = tls("known");
     Membership first = first(known, Optional.empty());
 
-    worker(first, known).enter(NOBODY_FOUNDS);
+    worker(first, known).enter(MembershipTest::foundsNothing);
     assertThat(Cluster.get(nodes.system(1)).selfMember().status()).isEqualTo(MemberStatus.up());
 
     Map<String, String> stranger = new HashMap<>(tls("stranger"));
     stranger.put("parley.cluster.join-timeout", "2s");
-    assertThatThrownBy(() -> worker(first, stranger).enter(NOBODY_FOUNDS))
+    assertThatThrownBy(() -> worker(first, stranger).enter(MembershipTest::foundsNothing))
         .hasMessageContaining("no node of a cluster answers at");
     Map<String, String> open = Map.of("parley.cluster.join-timeout", "2s");
-    assertThatThrownBy(() -> worker(first, open).enter(NOBODY_FOUNDS))
+    assertThatThrownBy(() -> worker(first, open).enter(MembershipTest::foundsNothing))
         .hasMessageContaining("no node of a cluster answers at");
   }
 

@@ -23,7 +23,8 @@ import picocli.CommandLine.Option;
       QualityBenchCommand.class,
       EncoderBenchCommand.class,
       SoakBenchCommand.class,
-      SessionsBenchCommand.class
+      SessionsBenchCommand.class,
+      RoutingBenchCommand.class
     },
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {

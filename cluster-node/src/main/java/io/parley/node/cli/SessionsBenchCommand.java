@@ -126,14 +126,16 @@ final class SessionsBenchCommand implements Callable<Integer> {
       String[] ignored = new String[WARM_UP];
       said("warm-up", load.create(users, ignored, 0, WARM_UP));
       awaitAsleep(node);
-      line("%8d sessions asleep: heap %6.1f MB", WARM_UP, heapMegabytes());
+      System.out.printf(
+          Locale.ROOT, "%8d sessions asleep: heap %6.1f MB%n", WARM_UP, heapMegabytes());
       int made = 0;
       for (int step = 1; step <= STEPS; step++) {
         int until = (int) ((long) count * step / STEPS);
         said("made", load.create(users, sessions, made, until - made));
         made = until;
         awaitAsleep(node);
-        line("%8d sessions asleep: heap %6.1f MB", WARM_UP + made, heapMegabytes());
+        System.out.printf(
+            Locale.ROOT, "%8d sessions asleep: heap %6.1f MB%n", WARM_UP + made, heapMegabytes());
       }
       List<String> some = new ArrayList<>(Arrays.asList(sessions));
       Collections.shuffle(some, new Random(1));
@@ -167,10 +169,17 @@ final class SessionsBenchCommand implements Callable<Integer> {
               });
     }
     long all = bytes.values().stream().mapToLong(Long::longValue).sum();
-    line(
-        "%d turns on the disk: %.1f MB, %.0f bytes a turn, %d events a turn, %.0f bytes an event",
-        turns, all / 1e6, (double) all / turns, eventsOfTurn, (double) all / turns / eventsOfTurn);
-    bytes.forEach((name, size) -> line("         %-30s %10.1f MB", name, size / 1e6));
+    System.out.printf(
+        Locale.ROOT,
+        "%d turns on the disk: %.1f MB, %.0f bytes a turn, %d events a turn, %.0f bytes an event%n",
+        turns,
+        all / 1e6,
+        (double) all / turns,
+        eventsOfTurn,
+        (double) all / turns / eventsOfTurn);
+    bytes.forEach(
+        (name, size) ->
+            System.out.printf(Locale.ROOT, "         %-30s %10.1f MB%n", name, size / 1e6));
   }
 
   private static long size(Path file) {
@@ -193,9 +202,13 @@ final class SessionsBenchCommand implements Callable<Integer> {
       said("revived by a read, " + users + " at a time", load(node).reads(users, sessions));
       int awake = sessionsAwake(node);
       double after = heapMegabytes();
-      line(
-          "%8d sessions awake: heap %6.1f MB, of a node without one %.1f MB, of a session %.1f kB",
-          awake, after, before, (after - before) * 1e3 / Math.max(1, awake));
+      System.out.printf(
+          Locale.ROOT,
+          "%8d sessions awake: heap %6.1f MB, of a node without one %.1f MB, of a session %.1f kB%n",
+          awake,
+          after,
+          before,
+          (after - before) * 1e3 / Math.max(1, awake));
     }
   }
 
@@ -267,8 +280,9 @@ final class SessionsBenchCommand implements Callable<Integer> {
 
   private void said(String what, Outcome outcome) {
     sound &= outcome.errors().isEmpty();
-    line(
-        "%8d %s: %.0f/s, p50 %.1f ms, p99 %.1f ms, refused for now %d, errors %s",
+    System.out.printf(
+        Locale.ROOT,
+        "%8d %s: %.0f/s, p50 %.1f ms, p99 %.1f ms, refused for now %d, errors %s%n",
         outcome.requests(),
         what,
         outcome.requests() / outcome.seconds(),
@@ -276,9 +290,5 @@ final class SessionsBenchCommand implements Callable<Integer> {
         outcome.latency().p99Millis(),
         outcome.refused(),
         outcome.errors().isEmpty() ? "0" : outcome.errors());
-  }
-
-  private static void line(String format, Object... values) {
-    System.out.println(String.format(Locale.ROOT, format, values));
   }
 }
