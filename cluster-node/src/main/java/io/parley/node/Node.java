@@ -195,7 +195,7 @@ public final class Node implements AutoCloseable {
     system = Optional.of(actors);
     Membership entered = new Membership(actors, plan);
     membership = Optional.of(entered);
-    Optional<UUID> claim = entered.enter();
+    Optional<UUID> claim = entered.enter(() -> journal.ifPresent(own -> own.result().take()));
     if (plan.journalUse() == JournalUse.WRITE) {
       NodeJournal own = journal.orElseThrow().result();
       claim.ifPresent(own::share);
@@ -203,7 +203,7 @@ public final class Node implements AutoCloseable {
     }
     entered.openDoor(claim);
     step.done(
-        (plan.cluster().forms() ? "formed" : "joined")
+        (entered.hasFormed() ? "formed" : "joined")
             + " at "
             + entered.address()
             + ", roles "
