@@ -105,7 +105,10 @@ final class Workers {
       return submitted(session, submitted);
     }
     if (message instanceof Internal.SubmitAgain again && again.id().equals(current)) {
-      attempts.submit(session, steps.now());
+      if (attempts.isLate(steps.now())) {
+        return failTurn(session, new Failure(FailureCode.QUEUE_TIMEOUT, "the queue stayed full"));
+      }
+      attempts.submit(session);
       return steps.nothing();
     }
     if (message instanceof Internal.WorkerGone gone && gone.id().equals(current)) {
@@ -125,7 +128,7 @@ final class Workers {
   private ReplyEffect<SessionEvent, Session> submitted(
       Generating session, Internal.Submitted submitted) {
     if (submitted.submission() instanceof WorkSubmitter.Submission.Full full) {
-      attempts.submitLater(submitted.id(), full.retryAfterMillis());
+      attempts.submitLater(submitted.id(), full.retryAfterMillis(), steps.now());
     } else if (submitted.submission() instanceof WorkSubmitter.Submission.NoWorker) {
       String message = "no worker serves " + session.turn().spec().request().model();
       return failTurn(session, new Failure(FailureCode.MODEL_NOT_FOUND, message));

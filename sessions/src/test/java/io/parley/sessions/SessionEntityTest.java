@@ -145,6 +145,16 @@ class SessionEntityTest {
     assertThat(failureOf(1)).isEqualTo(FailureCode.QUEUE_TIMEOUT);
   }
 
+  @Test
+  void aTurnThatAWorkerTookInTheLastMomentIsNotLateInTheQueue() {
+    session =
+        session.with("parley.session { queue-timeout = 1 ms, first-token-timeout = 300 ms }");
+    session.startTurn("k");
+    // its prompt takes longer than what was left, and the admission comes with the first token
+    session.worker(session.dispatcher.next()).signOfLife();
+    assertThat(failureOf(1)).isEqualTo(FailureCode.FIRST_TOKEN_TIMEOUT);
+  }
+
   private FailureCode failureOf(int turn) {
     await().until(() -> session.read(turn, 0).turn().status().ended());
     return session.read(turn, 0).turn().failure().orElseThrow().code();
