@@ -88,6 +88,10 @@ final class ModelLane {
     streams.remove(stream.worker(), stream);
   }
 
+  Set<ActorRef<WorkerMessage>> workers() {
+    return streams.keySet();
+  }
+
   boolean isStreamed() {
     return !streams.isEmpty();
   }

@@ -40,6 +40,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
@@ -55,6 +56,7 @@ class DispatcherTest {
   private final AtomicLong nowEpochMillis = new AtomicLong(1_000);
   private final AtomicBoolean served = new AtomicBoolean(true);
   private final AtomicBoolean fails = new AtomicBoolean();
+  private final List<ActorRef<WorkerMessage>> listed = new CopyOnWriteArrayList<>();
   private final Map<ModelId, FullQueue> gauge = new ConcurrentHashMap<>();
   private TestProbe<AttemptReport> sessions;
   private TestProbe<SubmitReply> replies;
@@ -96,6 +98,7 @@ class DispatcherTest {
                       }
                       return served.get();
                     },
+                    model -> List.copyOf(listed),
                     sessions.ref()::tell,
                     gauge,
                     () -> Instant.ofEpochMilli(nowEpochMillis.get()))));
@@ -210,6 +213,7 @@ class DispatcherTest {
   @Test
   void whatWaitsForAnUnloadedModelFailsAndLaterAttemptsAreRefused() {
     TestWorker worker = new TestWorker(0);
+    listed.add(worker.ref());
     submit(work(1));
 
     dispatcher.tell(new Withdrawn(worker.ref(), MODEL.id()));
@@ -246,6 +250,23 @@ class DispatcherTest {
     other.demand(1);
     other.report(1);
     assertThat(other.next()).isEqualTo(work(1));
+  }
+
+  @Test
+  void whatWaitsWhenTheLastWorkerCrashesIsNotTakenForUnloadedSinceAnotherOneWas() {
+    TestWorker other = new TestWorker(0);
+    TestWorker unloaded = new TestWorker(0);
+    dispatcher.tell(new Withdrawn(unloaded.ref(), MODEL.id()));
+    unloaded.cancelStream();
+    await().until(() -> inspect().workers().size() == 1);
+    sessions.expectNoMessage(NOTHING); // it is swept, and the other one serves on
+
+    served.set(false);
+    other.probe.stop();
+    await().until(() -> inspect().workers().isEmpty());
+
+    submit(work(1));
+    sessions.expectNoMessage(NOTHING);
   }
 
   @Test
