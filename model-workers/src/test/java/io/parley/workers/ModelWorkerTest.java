@@ -51,6 +51,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -227,11 +228,32 @@ class ModelWorkerTest {
     assertThat(attempt.next(later + 1)).isEmpty();
   }
 
+  @Test
+  void prefillIsMeasuredFromTheAdmissionThoughNobodyLookedThen() {
+    AtomicLong nanos = new AtomicLong();
+    AttemptBuffer buffer = new AttemptBuffer(9, () -> {}, nanos::get);
+    LoadMeter meter = new LoadMeter();
+    RunningAttempt attempt = attempt(buffer, meter);
+    buffer.admitted(new PromptInfo(1_000, 200, 0, model.id(), "v"));
+    nanos.set(2_000_000_000);
+    give(buffer, 7);
+    nanos.set(2_500_000_000L);
+    give(buffer, 8);
+
+    attempt.look(nanos.get()); // both at once
+
+    assertThat(meter.prefillTokensPerSecond()).isEqualTo(400);
+  }
+
   private RunningAttempt attempt(AttemptBuffer buffer) {
+    return attempt(buffer, new LoadMeter());
+  }
+
+  private RunningAttempt attempt(AttemptBuffer buffer, LoadMeter meter) {
     TestProbe<WorkerMessage> owner = node.kit.createTestProbe(WorkerMessage.class);
     WorkerSettings settings = settings(Duration.ofMinutes(5));
     Work work = work(model, sessionId, 1, List.of());
-    return new RunningAttempt(work, owner.ref(), buffer, settings, new LoadMeter(), 0);
+    return new RunningAttempt(work, owner.ref(), buffer, settings, meter, 0);
   }
 
   @Test
