@@ -145,6 +145,7 @@ class SerializationTest {
             embeddings()),
         new EmbeddingDispatcher.Pull(worker, ENCODER.id(), -7L, 512),
         new EmbeddingDispatcher.Withdrawn(worker),
+        new EmbeddingDispatcher.Broke(worker),
         new EmbeddingRequest.Cancel("e-0-1"),
         new EmbeddingReply.Refused(
             "e-0-1", EmbeddingReply.Reason.TOO_LONG, 3, "has 300 tokens", 2_000),
