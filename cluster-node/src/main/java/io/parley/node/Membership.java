@@ -40,16 +40,21 @@ final class Membership {
   private final ClusterTerms terms;
   private final Set<UniqueAddress> others = ConcurrentHashMap.newKeySet();
 
-  Membership(ActorSystem<?> system, NodePlan plan) {
+  /**
+   * The membership of this node.
+   *
+   * @param terms those in {@link #config}
+   */
+  Membership(ActorSystem<?> system, NodePlan plan, ClusterTerms terms) {
     this.system = system;
     this.cluster = Cluster.get(system);
     this.settings = plan.cluster();
-    this.terms = ClusterTerms.of(plan);
+    this.terms = terms;
     system.systemActorOf(followWriters(), "parley-writers", Props.empty());
   }
 
   /** What the actor system of a node must be given. */
-  static Config config(NodePlan plan) {
+  static Config config(NodePlan plan, ClusterTerms terms) {
     String version = Membership.class.getPackage().getImplementationVersion();
     return plan.cluster()
         .toAkka()
@@ -57,7 +62,7 @@ final class Membership {
         .withValue(
             "akka.cluster.app-version",
             ConfigValueFactory.fromAnyRef(version == null ? "0.0.0" : version))
-        .withFallback(ClusterTerms.of(plan).toConfig());
+        .withFallback(terms.toConfig());
   }
 
   /**

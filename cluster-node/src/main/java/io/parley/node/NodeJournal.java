@@ -23,17 +23,20 @@ final class NodeJournal {
 
   private final JournalEndpoint endpoint;
   private final JournalSettings settings;
+  private final UUID id;
   private final Consumer<String> onTaken;
   private final Optional<EmbeddedCassandra> child;
   private Optional<KeyspaceLease> lease; // of the thread that starts the node, then that stops it
 
   private NodeJournal(
       JournalSettings settings,
+      UUID id,
       JournalEndpoint endpoint,
       Consumer<String> onTaken,
       Optional<EmbeddedCassandra> child,
       Optional<KeyspaceLease> lease) {
     this.settings = settings;
+    this.id = id;
     this.endpoint = endpoint;
     this.onTaken = onTaken;
     this.child = child;
@@ -77,9 +80,9 @@ final class NodeJournal {
             });
     step.done("process " + child.pid());
     try {
-      ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
+      UUID id = ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
       return new NodeJournal(
-          settings, child.endpoint(), listener::taken, Optional.of(child), Optional.empty());
+          settings, id, child.endpoint(), listener::taken, Optional.of(child), Optional.empty());
     } catch (RuntimeException e) {
       child.close();
       throw e;
@@ -90,7 +93,7 @@ final class NodeJournal {
       NodePlan plan, DataFolder data, StartupReporter reporter, JournalListener listener) {
     JournalSettings settings = plan.journal();
     JournalEndpoint endpoint = settings.external().orElseThrow();
-    ensureSchema(settings, endpoint, reporter, settings.startTimeout());
+    UUID id = ensureSchema(settings, endpoint, reporter, settings.startTimeout());
     Optional<KeyspaceLease> lease = Optional.empty();
     if (plan.cluster().forms() && plan.journalUse() == JournalUse.WRITE) {
       KeyspaceLease.Holder holder = new KeyspaceLease.Holder(plan.node().clusterName(), data.id());
@@ -98,7 +101,7 @@ final class NodeJournal {
           Optional.of(
               KeyspaceLease.take(settings, endpoint, holder, SCHEMA_PATIENCE, listener::taken));
     }
-    return new NodeJournal(settings, endpoint, listener::taken, Optional.empty(), lease);
+    return new NodeJournal(settings, id, endpoint, listener::taken, Optional.empty(), lease);
   }
 
   /**
@@ -115,17 +118,23 @@ final class NodeJournal {
     return lease.map(KeyspaceLease::incarnation);
   }
 
-  private static void ensureSchema(
+  private static UUID ensureSchema(
       JournalSettings settings,
       JournalEndpoint endpoint,
       StartupReporter reporter,
       Duration patience) {
     StartupReporter.Step step = reporter.begin("journal's schema");
-    JournalSchema.ensure(settings, endpoint, patience);
+    UUID id = JournalSchema.ensure(settings, endpoint, patience);
     if (Thread.interrupted()) {
       throw new JournalException("interrupted while the journal was starting");
     }
     step.done(settings.isEmbedded() ? "" : String.join(", ", endpoint.contactPoints()));
+    return id;
+  }
+
+  /** Which journal it is, wherever it is reached. */
+  UUID id() {
+    return id;
   }
 
   JournalEndpoint endpoint() {

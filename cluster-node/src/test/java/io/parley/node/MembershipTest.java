@@ -43,17 +43,18 @@ class MembershipTest {
     all.put("parley.node.roles", "[" + String.join(",", roles) + "]");
     all.put("akka.loglevel", "WARNING");
     NodePlan plan = NodePlan.of(NodeConfig.load(Optional.empty(), all));
+    ClusterTerms terms = ClusterTerms.of(plan, Optional.empty());
     ActorSystem<Void> system =
         ActorSystem.create(
             Behaviors.empty(),
             Membership.SYSTEM,
             ConfigFactory.empty()
                 .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(roles))
-                .withFallback(Membership.config(plan))
+                .withFallback(Membership.config(plan, terms))
                 .withFallback(plan.config())
                 .resolve());
     systems.add(system);
-    return new Membership(system, plan);
+    return new Membership(system, plan, terms);
   }
 
   private Membership worker(Membership joined, Map<String, String> settings) {
