@@ -174,7 +174,7 @@ final class RunningAttempt {
       return Optional.empty();
     }
     sentNanos = nowNanos;
-    return Optional.of(prompt.isPresent() ? admission() : new Dispatched(id(), worker));
+    return Optional.of(prompt.isPresent() ? admission() : new Dispatched(id(), worker, true));
   }
 
   /** The session counts workers that failed at what they had begun; a group would say that. */

@@ -50,6 +50,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
@@ -403,6 +404,52 @@ class ModelWorkerTest {
     opened.get(1).admit(two.id(), 1);
     assertThat(probe).isNotNull();
     opened.get(1).listener(three.id());
+  }
+
+  @Test
+  void aModelWhoseWorkerCrashesStaysListedAndWhatComesMeanwhileWaits() {
+    CompletableFuture<ScriptedReplica> second = new CompletableFuture<>();
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(opened.isEmpty() ? replica : second.get());
+          return opened.get(opened.size() - 1);
+        });
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+
+    replica.bug = true; // in the worker's next look at it
+    await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
+    assertThat(directory.find(model.id().name())).contains(model);
+    Work work = work(model, sessionId, 1, List.of());
+    assertThat(node.submit(work)).isInstanceOf(Queued.class);
+
+    ScriptedReplica another = new ScriptedReplica(model, 2);
+    second.complete(another);
+    another.listener(work.id());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+  }
+
+  @Test
+  void aReplicaThatComesBackWithAnotherContextIsListedAnew() {
+    ModelInfo smaller =
+        new ModelInfo(
+            model.id(), 100, model.createdEpochSeconds(), model.ownedBy(), model.licence());
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(opened.isEmpty() ? replica : new ScriptedReplica(smaller, 2));
+          return opened.get(opened.size() - 1);
+        });
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.models().contains(model));
+
+    replica.iterationAge = Duration.ofMinutes(1);
+
+    await().atMost(PATIENCE).until(() -> directory.models().contains(smaller));
+    assertThat(directory.models()).doesNotContain(model);
   }
 
   @Test

@@ -310,7 +310,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     underWay.remove(id);
     taken.put(id, message.worker());
     if (stream.confirm(id)) {
-      surroundings.sessions().accept(new Dispatched(id, message.worker()));
+      surroundings.sessions().accept(new Dispatched(id, message.worker(), message.begun()));
     } else {
       message.worker().tell(new DropAttempt(id));
       onEnded(new Ended(id));
@@ -378,6 +378,11 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   private Behavior<Command> onSweep() {
     long nowNanos = System.nanoTime();
     takeOutSilentWorkers(nowNanos);
+    for (WorkStream stream : List.copyOf(streams.values())) {
+      if (stream.forgetSuspects(nowNanos)) {
+        handOut(stream.model());
+      }
+    }
     withdrawn.keySet().removeIf(this::isServedByAnyThatStays);
     long now = surroundings.clock().millis();
     for (ModelLane lane : List.copyOf(lanes.values())) {

@@ -53,7 +53,7 @@ public final class Dispatchers implements Extension {
         DispatcherBehavior.create(
             new DispatcherBehavior.Surroundings(
                 RoutingSettings.from(system.settings().config()),
-                directory::serves,
+                directory::expects,
                 directory::workers,
                 SessionReports.bySharding(system),
                 full,

@@ -95,7 +95,7 @@ public final class EmbeddingDispatcher {
     return system.systemActorOf(
         EmbeddingDispatcherBehavior.create(
             EmbeddingQueueSettings.from(system.settings().config()),
-            directory::serves,
+            directory::expects,
             InstantSource.system()),
         "parley-embedding-dispatcher",
         Props.empty());

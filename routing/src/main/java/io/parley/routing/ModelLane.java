@@ -160,7 +160,7 @@ final class ModelLane {
       policy.handedOut(work, stream);
       queue.take(work);
       rate.handedOut(nowNanos);
-      stream.hand(work);
+      stream.hand(work, nowNanos);
       waiting.remove(stream);
       handed.accept(work, stream);
       works = queue.inTurn();

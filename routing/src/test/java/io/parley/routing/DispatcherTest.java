@@ -115,7 +115,7 @@ class DispatcherTest {
     assertThat(work).isEqualTo(work(1));
     sessions.expectNoMessage(NOTHING);
     worker.confirm(work, 0);
-    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work.id(), worker.ref()));
+    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work.id(), worker.ref(), false));
   }
 
   @Test
@@ -384,7 +384,8 @@ class DispatcherTest {
 
     assertThat(other.next()).isEqualTo(work(1));
     other.confirm(work(1), 1);
-    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work(1).id(), other.ref()));
+    assertThat(sessions.receiveMessage())
+        .isEqualTo(new Dispatched(work(1).id(), other.ref(), true));
     assertThat(other.next()).isEqualTo(work(2));
     worker.expectNothing();
   }
@@ -495,7 +496,7 @@ class DispatcherTest {
     }
 
     void confirm(Work work, int freeSlots) {
-      dispatcher.tell(new Taken(probe.ref(), streamId, work.id(), freeSlots));
+      dispatcher.tell(new Taken(probe.ref(), streamId, work.id(), freeSlots, freeSlots > 0));
     }
 
     void giveBack(Work work) {

@@ -48,6 +48,7 @@ final class Attempts {
   private final WorkerSentinels sentinels;
   private Optional<ActorRef<WorkerMessage>> worker = Optional.empty();
   private long queueDeadlineEpochMillis;
+  private boolean begun;
 
   Attempts(
       SessionId session,
@@ -79,6 +80,7 @@ final class Attempts {
     timers.cancel(Timer.RETRY);
     timers.cancel(Timer.LEASE);
     timers.cancel(Timer.TOKENS);
+    begun = false;
     Duration queue = settings.timeouts().queue();
     queueDeadlineEpochMillis = nowMillis + queue.toMillis();
     expire(Timer.QUEUE, queue.plus(HAND_OVER), id(turn), FailureCode.QUEUE_TIMEOUT);
@@ -141,6 +143,11 @@ final class Attempts {
     }
   }
 
+  /** The worker has a slot for the current attempt. */
+  void begun() {
+    begun = true;
+  }
+
   private void timePhase(RunningTurn turn) {
     timers.cancel(Timer.QUEUE);
     if (timers.isTimerActive(Timer.TOKENS)) {
@@ -168,8 +175,9 @@ final class Attempts {
   }
 
   /** The watched worker died. Who reports for it yet is watched again, and found to be dead. */
-  void workerGone() {
+  void workerGone(RunningTurn turn) {
     watchNobody();
+    retryLater(turn, new Failure(FailureCode.WORKER_LOST, "the worker is gone"), begun);
   }
 
   private void watchNobody() {
@@ -183,9 +191,15 @@ final class Attempts {
 
   /** The attempt is lost; another one starts after the backoff. */
   void retryLater(RunningTurn turn, Failure cause) {
+    retryLater(turn, cause, false);
+  }
+
+  private void retryLater(RunningTurn turn, Failure cause, boolean diedWithIt) {
     if (!timers.isTimerActive(Timer.RETRY)) {
       timers.startSingleTimer(
-          Timer.RETRY, new Retry(id(turn), cause), settings.retry().wait(turn.fruitless()));
+          Timer.RETRY,
+          new Retry(id(turn), cause, diedWithIt),
+          settings.retry().wait(turn.fruitless()));
     }
   }
 
@@ -195,7 +209,8 @@ final class Attempts {
     startTurnTimer(id(turn));
     Failure cause =
         new Failure(FailureCode.WORKER_LOST, "the session was recovered and no worker spoke up");
-    timers.startSingleTimer(Timer.LEASE, new Retry(id(turn), cause), settings.adoptionLease());
+    timers.startSingleTimer(
+        Timer.LEASE, new Retry(id(turn), cause, false), settings.adoptionLease());
   }
 
   /** The attempt brought the turn to its end, or the session goes on at another node. */
@@ -215,6 +230,7 @@ final class Attempts {
     for (Timer timer : Timer.values()) {
       timers.cancel(timer);
     }
+    begun = false;
     watchNobody();
   }
 

@@ -44,6 +44,9 @@ final class Workers {
         return drop(dispatched.worker(), report);
       }
       attempts.heardFrom(dispatched.worker(), ((Generating) session).turn());
+      if (dispatched.begun()) {
+        attempts.begun();
+      }
       return steps.nothing();
     }
     return failed(session, (AttemptReport.Failed) report);
@@ -112,12 +115,11 @@ final class Workers {
       return steps.nothing();
     }
     if (message instanceof Internal.WorkerGone gone && gone.id().equals(current)) {
-      attempts.workerGone();
-      attempts.retryLater(session.turn(), lost("the worker is gone"));
+      attempts.workerGone(session.turn());
       return steps.nothing();
     }
     if (message instanceof Internal.Retry retry && retry.id().equals(current)) {
-      return loseAttempt(session, retry.cause());
+      return loseAttempt(session, retry.cause(), retry.begun());
     }
     if (message instanceof Internal.Overdue overdue && overdue.id().turn() == current.turn()) {
       return overdue(session, overdue);
@@ -145,15 +147,17 @@ final class Workers {
       return steps.nothing();
     }
     return overdue.code() == FailureCode.WORKER_LOST
-        ? loseAttempt(session, lost("the worker is silent"))
+        ? loseAttempt(
+            session, new Failure(FailureCode.WORKER_LOST, "the worker is silent"), false)
         : failTurn(session, cause);
   }
 
-  private ReplyEffect<SessionEvent, Session> loseAttempt(Generating session, Failure cause) {
+  private ReplyEffect<SessionEvent, Session> loseAttempt(
+      Generating session, Failure cause, boolean begun) {
     return steps.take(
         session,
         new SessionAction.LoseAttempt(
-            session.turn().spec().number(), session.turn().attempt(), cause));
+            session.turn().spec().number(), session.turn().attempt(), cause, begun));
   }
 
   private ReplyEffect<SessionEvent, Session> failTurn(Generating session, Failure cause) {
@@ -161,9 +165,5 @@ final class Workers {
         session,
         new SessionAction.FailTurn(
             session.turn().spec().number(), session.turn().attempt(), cause));
-  }
-
-  private static Failure lost(String message) {
-    return new Failure(FailureCode.WORKER_LOST, message);
   }
 }

@@ -265,6 +265,36 @@ class SessionEntityTest {
   }
 
   @Test
+  void aTurnThatKillsItsWorkersAsSoonAsTheyBeginIsNotTriedAgain() {
+    session.startTurn("k");
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      Work work = session.dispatcher.next();
+      assertThat(work.suspect()).isEqualTo(attempt == 2);
+      Worker worker = session.worker(work);
+      session.tell(new AttemptReport.Dispatched(work.id(), worker.ref, true));
+      session.view(); // it is heard
+      worker.die();
+    }
+    assertThat(failureOf(1)).isEqualTo(FailureCode.POISON_WORK);
+    assertThat(session.dispatcher.works).isEmpty();
+  }
+
+  @Test
+  void aTurnThatWasParkedAtWorkersThatDiedIsNotSuspected() {
+    session.startTurn("k");
+    for (int attempt = 1; attempt <= 3; attempt++) {
+      Work work = session.dispatcher.next();
+      assertThat(work.suspect()).isFalse();
+      Worker worker = session.worker(work);
+      worker.signOfLife();
+      session.view();
+      worker.die();
+    }
+    session.worker(session.dispatcher.next()).admit().finish(0, "a");
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a"));
+  }
+
+  @Test
   void tellsItsDispatcherThatAnAttemptIsOver() throws InterruptedException {
     session.startTurn("k");
     Work work = session.dispatcher.next();

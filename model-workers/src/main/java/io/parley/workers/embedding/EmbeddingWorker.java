@@ -16,6 +16,7 @@ import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.Receive;
 import akka.actor.typed.javadsl.TimerScheduler;
 import akka.actor.typed.receptionist.Receptionist;
+import io.parley.routing.DirectoryNotices;
 import io.parley.routing.EmbeddingDispatcher;
 import io.parley.routing.EmbeddingDispatcher.WorkerCommand;
 import io.parley.routing.WorkerDirectory;
@@ -64,13 +65,14 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   private final EmbeddingSettings settings;
   private final InstantSource clock;
   private final EmbeddingPulls pulls;
+  private final DirectoryNotices notices; // outlives them, too
   private final CompletableFuture<Done> stopped = new CompletableFuture<>();
   private final Cancellable leavesWithTheNode;
 
   /** Empty until the encoder is loaded, and when it is being closed. */
   private Optional<TextBatches> texts = Optional.empty();
 
-  /** Outlives the worker's restarts: whether the encoder is one in place of one that broke. */
+  /** Whether the encoder is one in place of one that broke. Outlives the worker's restarts. */
   private final AtomicBoolean onProbation;
 
   private boolean registered;
@@ -99,13 +101,21 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     return Behaviors.setup(
         outer -> {
           AtomicBoolean onProbation = new AtomicBoolean();
+          DirectoryNotices notices = new DirectoryNotices(outer.getSelf());
           Behavior<WorkerMessage> worker =
               Behaviors.setup(
                   context ->
                       Behaviors.withTimers(
                           timers ->
                               new EmbeddingWorker(
-                                  context, timers, model, factory, settings, clock, onProbation)));
+                                  context,
+                                  timers,
+                                  model,
+                                  factory,
+                                  settings,
+                                  clock,
+                                  onProbation,
+                                  notices)));
           return Behaviors.supervise(worker)
               .onFailure(
                   RuntimeException.class,
@@ -121,7 +131,8 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
       EncoderReplica.Factory factory,
       EmbeddingSettings settings,
       InstantSource clock,
-      AtomicBoolean onProbation) {
+      AtomicBoolean onProbation,
+      DirectoryNotices notices) {
     super(context);
     this.timers = timers;
     this.model = model;
@@ -130,6 +141,7 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     this.onProbation = onProbation;
     ActorRef<WorkerMessage> self = context.getSelf();
     this.pulls = new EmbeddingPulls(self, model.id());
+    this.notices = notices;
     leavesWithTheNode =
         CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
             .addCancellableTask(
@@ -230,6 +242,7 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
       return this;
     }
     stopPulling();
+    notices.farewell();
     timers.startSingleTimer(new Leave(), drain.patience());
     return settle();
   }
@@ -280,7 +293,9 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onDescribe(WorkerDirectory.Describe message) {
-    message.replyTo().tell(new WorkerDirectory.Description(getContext().getSelf(), model));
+    if (!draining) {
+      notices.answer(message, model);
+    }
     return this;
   }
 
