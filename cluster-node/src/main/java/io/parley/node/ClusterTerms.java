@@ -132,8 +132,7 @@ record ClusterTerms(Map<String, String> values) {
 
   private static String difference(String name, String there, String here) {
     return switch (name) {
-      case PROTOCOL_NAME ->
-          "its nodes speak protocol " + there + " and this Parley speaks " + here;
+      case PROTOCOL_NAME -> "its nodes speak protocol " + there + " and this Parley speaks " + here;
       case JOURNAL ->
           "its journal is another one than parley.journal.contact-points reach from here (it has the"
               + " id "

@@ -103,9 +103,12 @@ class ClusterDoorTest {
     ClusterTerms worker =
         terms(
             Optional.empty(),
-            "parley.node.roles", "[worker]",
-            "parley.cluster.join", "[\"a:1\"]",
-            "parley.journal.keyspace", "another");
+            "parley.node.roles",
+            "[worker]",
+            "parley.cluster.join",
+            "[\"a:1\"]",
+            "parley.journal.keyspace",
+            "another");
 
     assertThat(answerTo(worker).refusals()).isEmpty();
   }

@@ -133,8 +133,7 @@ final class RunningAttempt {
         .ifPresent(
             info ->
                 meter.prefilled(
-                    info.promptTokens() - info.cachedTokens(),
-                    drained.prefillNanos().getAsLong()));
+                    info.promptTokens() - info.cachedTokens(), drained.prefillNanos().getAsLong()));
   }
 
   /** A group interval has passed. */

@@ -90,8 +90,7 @@ class JournalIT {
   }
 
   private static UUID ensureSchema() {
-    return JournalSchema.ensure(
-        cassandra.settings(), cassandra.process().endpoint(), PATIENCE);
+    return JournalSchema.ensure(cassandra.settings(), cassandra.process().endpoint(), PATIENCE);
   }
 
   @Test

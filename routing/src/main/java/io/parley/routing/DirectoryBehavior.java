@@ -24,8 +24,8 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 
 /**
- * Follows the receptionist's list of workers, asks each what it serves until it answers, and is told
- * when that changes.
+ * Follows the receptionist's list of workers, asks each what it serves until it answers, and is
+ * told when that changes.
  */
 final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command> {
   interface Command {}

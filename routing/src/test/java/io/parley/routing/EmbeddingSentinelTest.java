@@ -33,7 +33,8 @@ class EmbeddingSentinelTest {
   private static final ModelInfo ENCODER =
       new ModelInfo(ModelId.parse("encoder@1"), 8, 0, "tests", "Apache-2.0", 4);
   private static final Config CONFIG =
-      ConfigFactory.parseString("akka.remote.watch-failure-detector.acceptable-heartbeat-pause = 1h")
+      ConfigFactory.parseString(
+              "akka.remote.watch-failure-detector.acceptable-heartbeat-pause = 1h")
           .withFallback(Fixtures.node());
   private static final ActorTestKit KIT = ActorTestKit.create("embedding-sentinel", CONFIG);
   private static final Duration PATIENCE = Duration.ofMinutes(1);

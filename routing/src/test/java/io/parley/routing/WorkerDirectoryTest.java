@@ -26,7 +26,6 @@ class WorkerDirectoryTest {
       ConfigFactory.parseString("parley.routing.forget-model-after = 1s")
           .withFallback(Fixtures.node());
 
-
   @Test
   void aNameAloneIsItsNewestVersion() {
     List<ModelInfo> models =

@@ -147,8 +147,7 @@ final class Workers {
       return steps.nothing();
     }
     return overdue.code() == FailureCode.WORKER_LOST
-        ? loseAttempt(
-            session, new Failure(FailureCode.WORKER_LOST, "the worker is silent"), false)
+        ? loseAttempt(session, new Failure(FailureCode.WORKER_LOST, "the worker is silent"), false)
         : failTurn(session, cause);
   }
 

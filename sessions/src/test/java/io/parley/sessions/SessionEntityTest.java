@@ -147,8 +147,7 @@ class SessionEntityTest {
 
   @Test
   void aTurnThatAWorkerTookInTheLastMomentIsNotLateInTheQueue() {
-    session =
-        session.with("parley.session { queue-timeout = 1 ms, first-token-timeout = 300 ms }");
+    session = session.with("parley.session { queue-timeout = 1 ms, first-token-timeout = 300 ms }");
     session.startTurn("k");
     // its prompt takes longer than what was left, and the admission comes with the first token
     session.worker(session.dispatcher.next()).signOfLife();

@@ -7,7 +7,6 @@ import akka.actor.testkit.typed.javadsl.LoggingTestKit;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.testkit.javadsl.SnapshotTestKit;
-import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;

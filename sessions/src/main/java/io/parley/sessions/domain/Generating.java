@@ -66,9 +66,7 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
       return isCurrent(admit.turn(), admit.attempt()) ? admit(admit, now) : Decision.drop();
     }
     if (action instanceof LoseAttempt lost) {
-      return isCurrent(lost.turn(), lost.attempt())
-          ? lose(lost, now, limits)
-          : Decision.drop();
+      return isCurrent(lost.turn(), lost.attempt()) ? lose(lost, now, limits) : Decision.drop();
     }
     if (action instanceof FailTurn fail) {
       return isCurrent(fail.turn(), fail.attempt())
@@ -159,8 +157,7 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
     }
     PromptInfo unknown = new PromptInfo(0, 0, 0, turn.spec().request().model(), "");
     TurnAdmitted begun =
-        new TurnAdmitted(
-            now, turn.spec().number(), turn.attempt(), turn.prompt().orElse(unknown));
+        new TurnAdmitted(now, turn.spec().number(), turn.attempt(), turn.prompt().orElse(unknown));
     Generating admitted = (Generating) apply(begun);
     List<SessionEvent> events = new ArrayList<>(List.of(begun));
     Decision.Accept next = (Decision.Accept) admitted.nextAttempt(lost.cause(), now, limits);

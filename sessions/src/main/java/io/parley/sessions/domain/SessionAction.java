@@ -60,8 +60,7 @@ public sealed interface SessionAction {
    * @param begun whether its worker died with it, and is known to have begun it though it had not
    *     said what the prompt is
    */
-  record LoseAttempt(int turn, int attempt, Failure cause, boolean begun)
-      implements SessionAction {
+  record LoseAttempt(int turn, int attempt, Failure cause, boolean begun) implements SessionAction {
     public LoseAttempt(int turn, int attempt, Failure cause) {
       this(turn, attempt, cause, false);
     }
