@@ -49,11 +49,16 @@ final class Membership {
   private boolean formed;
   private final Set<UniqueAddress> others = ConcurrentHashMap.newKeySet();
 
-  Membership(ActorSystem<?> system, NodePlan plan) {
+  /**
+   * The membership of this node.
+   *
+   * @param terms those in {@link #config}
+   */
+  Membership(ActorSystem<?> system, NodePlan plan, ClusterTerms terms) {
     this.system = system;
     this.cluster = Cluster.get(system);
     this.settings = plan.cluster();
-    this.terms = ClusterTerms.of(plan);
+    this.terms = terms;
     this.mayForm =
         plan.journalUse() == NodePlan.JournalUse.WRITE
             && settings.discovery().filter(how -> how.requiredNodes() > 0).isPresent();
@@ -61,7 +66,7 @@ final class Membership {
   }
 
   /** What the actor system of a node must be given. */
-  static Config config(NodePlan plan) {
+  static Config config(NodePlan plan, ClusterTerms terms) {
     String version = Membership.class.getPackage().getImplementationVersion();
     return plan.cluster()
         .toAkka()
@@ -69,7 +74,7 @@ final class Membership {
         .withValue(
             "akka.cluster.app-version",
             ConfigValueFactory.fromAnyRef(version == null ? "0.0.0" : version))
-        .withFallback(ClusterTerms.of(plan).toConfig());
+        .withFallback(terms.toConfig());
   }
 
   /**

@@ -183,17 +183,18 @@ public final class Node implements AutoCloseable {
 
   private ActorSystem<Void> startActors() {
     StartupReporter.Step step = reporter.begin("cluster");
+    ClusterTerms terms = ClusterTerms.of(plan, journal.map(own -> own.result().id()));
     Config akka =
         ConfigFactory.empty()
             .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(plan.node().roles()))
-            .withFallback(Membership.config(plan))
+            .withFallback(Membership.config(plan, terms))
             .withFallback(journalConfig())
             .withFallback(StopTimes.from(plan.config()).phases())
             .withFallback(plan.config());
     ActorSystem<Void> actors =
         ActorSystem.create(Behaviors.empty(), Membership.SYSTEM, akka.resolve());
     system = Optional.of(actors);
-    Membership entered = new Membership(actors, plan);
+    Membership entered = new Membership(actors, plan, terms);
     membership = Optional.of(entered);
     Optional<UUID> claim = entered.enter(() -> journal.ifPresent(own -> own.result().take()));
     if (plan.journalUse() == JournalUse.WRITE) {

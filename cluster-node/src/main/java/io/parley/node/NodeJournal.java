@@ -24,17 +24,20 @@ final class NodeJournal {
   private final JournalEndpoint endpoint;
   private final JournalSettings settings;
   private final KeyspaceLease.Holder holder;
+  private final UUID id;
   private final Consumer<String> onTaken;
   private final Optional<EmbeddedCassandra> child;
   private Optional<KeyspaceLease> lease; // of the thread that starts the node, then that stops it
 
   private NodeJournal(
       JournalSettings settings,
+      UUID id,
       JournalEndpoint endpoint,
       KeyspaceLease.Holder holder,
       Consumer<String> onTaken,
       Optional<EmbeddedCassandra> child) {
     this.settings = settings;
+    this.id = id;
     this.endpoint = endpoint;
     this.holder = holder;
     this.onTaken = onTaken;
@@ -80,9 +83,9 @@ final class NodeJournal {
             });
     step.done("process " + child.pid());
     try {
-      ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
+      UUID id = ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
       return new NodeJournal(
-          settings, child.endpoint(), holder, listener::taken, Optional.of(child));
+          settings, id, child.endpoint(), holder, listener::taken, Optional.of(child));
     } catch (RuntimeException e) {
       child.close();
       throw e;
@@ -96,9 +99,9 @@ final class NodeJournal {
       JournalListener listener) {
     JournalSettings settings = plan.journal();
     JournalEndpoint endpoint = settings.external().orElseThrow();
-    ensureSchema(settings, endpoint, reporter, settings.startTimeout());
+    UUID id = ensureSchema(settings, endpoint, reporter, settings.startTimeout());
     NodeJournal journal =
-        new NodeJournal(settings, endpoint, holder, listener::taken, Optional.empty());
+        new NodeJournal(settings, id, endpoint, holder, listener::taken, Optional.empty());
     if (plan.cluster().forms() && plan.journalUse() == JournalUse.WRITE) {
       journal.take();
     }
@@ -128,17 +131,23 @@ final class NodeJournal {
     return lease.map(KeyspaceLease::incarnation);
   }
 
-  private static void ensureSchema(
+  private static UUID ensureSchema(
       JournalSettings settings,
       JournalEndpoint endpoint,
       StartupReporter reporter,
       Duration patience) {
     StartupReporter.Step step = reporter.begin("journal's schema");
-    JournalSchema.ensure(settings, endpoint, patience);
+    UUID id = JournalSchema.ensure(settings, endpoint, patience);
     if (Thread.interrupted()) {
       throw new JournalException("interrupted while the journal was starting");
     }
     step.done(settings.isEmbedded() ? "" : String.join(", ", endpoint.contactPoints()));
+    return id;
+  }
+
+  /** Which journal it is, wherever it is reached. */
+  UUID id() {
+    return id;
   }
 
   JournalEndpoint endpoint() {

@@ -22,17 +22,18 @@ final class ActorNodes implements AutoCloseable {
     all.put("parley.node.roles", "[" + String.join(",", roles) + "]");
     all.put("akka.loglevel", "WARNING");
     NodePlan plan = NodePlan.of(NodeConfig.load(Optional.empty(), all));
+    ClusterTerms terms = ClusterTerms.of(plan, Optional.empty());
     ActorSystem<Void> system =
         ActorSystem.create(
             Behaviors.empty(),
             Membership.SYSTEM,
             ConfigFactory.empty()
                 .withValue("akka.cluster.roles", ConfigValueFactory.fromIterable(roles))
-                .withFallback(Membership.config(plan))
+                .withFallback(Membership.config(plan, terms))
                 .withFallback(plan.config())
                 .resolve());
     systems.add(system);
-    return new Membership(system, plan);
+    return new Membership(system, plan, terms);
   }
 
   /** The actor system of the node that was made as this one, from 0 on. */

@@ -22,6 +22,7 @@ class ClusterDoorTest {
           ConfigFactory.parseString("akka.actor.provider = local")
               .withFallback(ConfigFactory.load()));
   private static final UUID CLAIM = UUID.randomUUID();
+  private static final UUID JOURNAL = UUID.randomUUID();
 
   @AfterAll
   static void stop() {
@@ -29,11 +30,15 @@ class ClusterDoorTest {
   }
 
   private static ClusterTerms terms(String... overrides) {
+    return terms(Optional.of(JOURNAL), overrides);
+  }
+
+  private static ClusterTerms terms(Optional<UUID> journal, String... overrides) {
     Map<String, String> values = new HashMap<>();
     for (int i = 0; i < overrides.length; i += 2) {
       values.put(overrides[i], overrides[i + 1]);
     }
-    return ClusterTerms.of(NodePlan.of(NodeConfig.load(Optional.empty(), values)));
+    return ClusterTerms.of(NodePlan.of(NodeConfig.load(Optional.empty(), values)), journal);
   }
 
   private static ClusterDoor.Answer answerTo(ClusterTerms joining) {
@@ -74,12 +79,40 @@ class ClusterDoorTest {
   }
 
   @Test
+  void whoReachesAnotherJournalOfTheSameSettingsIsRefused() {
+    UUID other = UUID.randomUUID();
+    assertThat(answerTo(terms(Optional.of(other))).refusals())
+        .containsExactly(
+            "its journal is another one than parley.journal.contact-points reach from here (it has"
+                + " the id %s, and that one %s)".formatted(JOURNAL, other));
+  }
+
+  @Test
+  void timesByWhichNodesGiveEachOtherUpAreEqual() {
+    String[] times = {
+      "akka.cluster.failure-detector.acceptable-heartbeat-pause",
+      "akka.cluster.split-brain-resolver.stable-after",
+      "parley.journal.lease-ttl",
+      "parley.routing.worker-silence",
+      "parley.session.adoption-lease"
+    };
+    for (String time : times) {
+      assertThat(answerTo(terms(time, "77s")).refusals()).singleElement().asString().contains(time);
+    }
+    assertThat(answerTo(terms("parley.session.adoption-lease", "3000ms")).refusals()).isEmpty();
+  }
+
+  @Test
   void aWorkersJournalSettingsDoNotMatter() {
     ClusterTerms worker =
         terms(
-            "parley.node.roles", "[worker]",
-            "parley.cluster.join", "[\"a:1\"]",
-            "parley.journal.keyspace", "another");
+            Optional.empty(),
+            "parley.node.roles",
+            "[worker]",
+            "parley.cluster.join",
+            "[\"a:1\"]",
+            "parley.journal.keyspace",
+            "another");
 
     assertThat(answerTo(worker).refusals()).isEmpty();
   }

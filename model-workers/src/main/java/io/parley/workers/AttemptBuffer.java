@@ -8,6 +8,8 @@ import io.parley.workers.replica.Replica;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 
 /**
  * What a replica said of one attempt and its worker has not looked at yet. The replica's threads
@@ -20,20 +22,28 @@ final class AttemptBuffer implements Replica.Listener {
   /** An end without a finish. */
   record Failure(FailureCode code, String message) {}
 
-  /** What came since the last look. */
+  /**
+   * What came since the last look.
+   *
+   * @param prefillNanos from the admission to the first token, with the look that finds it
+   */
   record Drained(
       Optional<PromptInfo> prompt,
       List<Token> tokens,
       Optional<Finish> finish,
-      Optional<Failure> failure) {}
+      Optional<Failure> failure,
+      OptionalLong prefillNanos) {}
 
   private final int tokensMax;
   private final Runnable wake;
+  private final LongSupplier nanoTime;
   private List<Token> tokens = new ArrayList<>(); // guarded by this, as all below
   private Optional<PromptInfo> prompt = Optional.empty();
   private Optional<Finish> finish = Optional.empty();
   private Optional<Failure> failure = Optional.empty();
+  private OptionalLong prefillNanos = OptionalLong.empty();
   private boolean wasAdmitted;
+  private long admittedNanos;
   private int tokensSeen;
   private boolean closed;
 
@@ -42,8 +52,13 @@ final class AttemptBuffer implements Replica.Listener {
    * @param wake called on the replica's threads
    */
   AttemptBuffer(int tokensMax, Runnable wake) {
+    this(tokensMax, wake, System::nanoTime);
+  }
+
+  AttemptBuffer(int tokensMax, Runnable wake, LongSupplier nanoTime) {
     this.tokensMax = tokensMax;
     this.wake = wake;
+    this.nanoTime = nanoTime;
   }
 
   @Override
@@ -54,6 +69,7 @@ final class AttemptBuffer implements Replica.Listener {
       }
       prompt = Optional.of(info);
       wasAdmitted = true;
+      admittedNanos = nanoTime.getAsLong();
     }
   }
 
@@ -71,6 +87,7 @@ final class AttemptBuffer implements Replica.Listener {
         if (tokensSeen > 1) {
           return;
         }
+        prefillNanos = OptionalLong.of(nanoTime.getAsLong() - admittedNanos);
       }
     }
     wake.run();
@@ -98,11 +115,12 @@ final class AttemptBuffer implements Replica.Listener {
 
   /** Takes out what is there. */
   synchronized Drained drain() {
-    Drained drained = new Drained(prompt, tokens, finish, failure);
+    Drained drained = new Drained(prompt, tokens, finish, failure, prefillNanos);
     tokens = new ArrayList<>();
     prompt = Optional.empty();
     finish = Optional.empty();
     failure = Optional.empty();
+    prefillNanos = OptionalLong.empty();
     return drained;
   }
 

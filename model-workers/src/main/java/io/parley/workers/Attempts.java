@@ -97,11 +97,7 @@ final class Attempts {
 
   void startParked(Replica replica, long nowNanos) {
     while (!parked.isEmpty() && running < replica.slots()) {
-      Work work = parked.poll();
-      if (isLate(work)) {
-        failLate(work, nowNanos);
-        continue;
-      }
+      Work work = parked.poll(); // there is a slot: that its deadline is near or over is no matter
       RunningAttempt attempt = hold(work, nowNanos);
       if (!start(replica, work, attempt.buffer())) {
         held.remove(work.id()); // again with the next tick

@@ -155,7 +155,7 @@ final class DispatcherLinks {
   }
 
   /** Confirms a work to its dispatcher; false when its stream is given up and so is the work. */
-  boolean taken(Arrived message, int freeSlotsLeft) {
+  boolean taken(Arrived message, int freeSlotsLeft, boolean begun) {
     Link link = find(message.linkId());
     if (link == null || link.streamId.isEmpty()) {
       return false;
@@ -163,7 +163,7 @@ final class DispatcherLinks {
     link.asks = false;
     link.reported = freeSlotsLeft;
     AttemptId id = message.work().id();
-    link.dispatcher.tell(new Taken(worker, link.streamId.get(), id, freeSlotsLeft));
+    link.dispatcher.tell(new Taken(worker, link.streamId.get(), id, freeSlotsLeft, begun));
     return true;
   }
 

@@ -35,8 +35,6 @@ final class RunningAttempt {
   private final WorkerSettings settings;
   private final LoadMeter meter;
   private final long arrivedNanos;
-  private long admittedNanos;
-  private boolean hasToken;
 
   private Optional<PromptInfo> prompt = Optional.empty();
   private Optional<Finish> finish = Optional.empty();
@@ -125,13 +123,9 @@ final class RunningAttempt {
   }
 
   private void measure(AttemptBuffer.Drained drained, long nowNanos) {
-    if (drained.prompt().isPresent()) {
-      admittedNanos = nowNanos;
-    }
-    if (hasToken || drained.tokens().isEmpty()) {
+    if (drained.prefillNanos().isEmpty()) {
       return;
     }
-    hasToken = true;
     meter.firstToken(nowNanos - arrivedNanos);
     drained
         .prompt()
@@ -139,7 +133,7 @@ final class RunningAttempt {
         .ifPresent(
             info ->
                 meter.prefilled(
-                    info.promptTokens() - info.cachedTokens(), nowNanos - admittedNanos));
+                    info.promptTokens() - info.cachedTokens(), drained.prefillNanos().getAsLong()));
   }
 
   /** A group interval has passed. */
@@ -179,7 +173,7 @@ final class RunningAttempt {
       return Optional.empty();
     }
     sentNanos = nowNanos;
-    return Optional.of(prompt.isPresent() ? admission() : new Dispatched(id(), worker));
+    return Optional.of(prompt.isPresent() ? admission() : new Dispatched(id(), worker, true));
   }
 
   /** The session counts workers that failed at what they had begun; a group would say that. */

@@ -10,11 +10,12 @@ import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.Receive;
 import akka.actor.typed.javadsl.TimerScheduler;
 import akka.actor.typed.receptionist.Receptionist;
+import io.parley.routing.DirectoryNotices;
 import io.parley.routing.Dispatcher;
 import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
-import io.parley.routing.protocol.ModelId;
+import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
@@ -61,10 +62,11 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   private final Executor blocking;
   private final DispatcherLinks links;
   private final Attempts attempts;
+  private final DirectoryNotices notices;
   private final AtomicBoolean awake = new AtomicBoolean();
 
   private Optional<Replica> replica = Optional.empty();
-  private Optional<ModelId> served = Optional.empty(); // stays when the replica breaks
+  private Optional<ModelInfo> served = Optional.empty(); // stays when the replica breaks
   private Duration restartAfter;
   private long probationEnds; // first tokens, counted from the worker's start
   private boolean registered;
@@ -106,6 +108,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
           }
         };
     this.attempts = new Attempts(self, settings, sessions, wake, context.getLog());
+    this.notices = new DirectoryNotices(self);
     followDispatchers();
     timers.startTimerWithFixedDelay(new Heartbeat(), settings.loadReportInterval());
     load();
@@ -172,9 +175,13 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
       loadLater();
       return this;
     }
-    getContext().getLog().info("Serving {}", replica.get().model().id());
-    served = Optional.of(replica.get().model().id());
-    links.start(replica.get().model());
+    ModelInfo model = replica.get().model();
+    getContext().getLog().info("Serving {}", model.id());
+    if (!served.equals(Optional.of(model))) {
+      notices.changed(model); // a server may have come back with another context, for one
+    }
+    served = Optional.of(model);
+    links.start(model);
     if (!registered) {
       tellReceptionist(Receptionist.register(WorkerDirectory.SERVICE_KEY, getContext().getSelf()));
       registered = true;
@@ -219,7 +226,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     if (leaving || draining) {
       return this;
     }
-    served.ifPresent(links::withdraw);
+    served.map(ModelInfo::id).ifPresent(links::withdraw);
+    notices.farewell();
     if (replica.isEmpty()) {
       return onLeave(); // nothing runs
     }
@@ -279,7 +287,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
       return settle();
     }
     int freeAfterwards = Math.max(0, freeSlots() - 1);
-    if (replica.isPresent() && links.taken(arrived, freeAfterwards)) {
+    if (replica.isPresent() && links.taken(arrived, freeAfterwards, over <= 0)) {
       attempts.park(arrived.work());
     }
     return settle();
@@ -356,7 +364,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         replica.map(Replica::slots).orElse(0),
         settings.weight(),
         meter.firstTokenMillis(),
-        meter.prefillTokensPerSecond());
+        meter.prefillTokensPerSecond(),
+        replica.map(Replica::device).orElse(""));
   }
 
   private void tickWhileNeeded() {
@@ -397,11 +406,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onDescribe(WorkerDirectory.Describe describe) {
-    replica.ifPresent(
-        serving ->
-            describe
-                .replyTo()
-                .tell(new WorkerDirectory.Description(getContext().getSelf(), serving.model())));
+    served.filter(model -> registered).ifPresent(model -> notices.answer(describe, model));
     return this;
   }
 

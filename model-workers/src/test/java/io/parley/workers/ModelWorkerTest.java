@@ -50,7 +50,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -227,11 +229,32 @@ class ModelWorkerTest {
     assertThat(attempt.next(later + 1)).isEmpty();
   }
 
+  @Test
+  void prefillIsMeasuredFromTheAdmissionThoughNobodyLookedThen() {
+    AtomicLong nanos = new AtomicLong();
+    AttemptBuffer buffer = new AttemptBuffer(9, () -> {}, nanos::get);
+    LoadMeter meter = new LoadMeter();
+    RunningAttempt attempt = attempt(buffer, meter);
+    buffer.admitted(new PromptInfo(1_000, 200, 0, model.id(), "v"));
+    nanos.set(2_000_000_000);
+    give(buffer, 7);
+    nanos.set(2_500_000_000L);
+    give(buffer, 8);
+
+    attempt.look(nanos.get()); // both at once
+
+    assertThat(meter.prefillTokensPerSecond()).isEqualTo(400);
+  }
+
   private RunningAttempt attempt(AttemptBuffer buffer) {
+    return attempt(buffer, new LoadMeter());
+  }
+
+  private RunningAttempt attempt(AttemptBuffer buffer, LoadMeter meter) {
     TestProbe<WorkerMessage> owner = node.kit.createTestProbe(WorkerMessage.class);
     WorkerSettings settings = settings(Duration.ofMinutes(5));
     Work work = work(model, sessionId, 1, List.of());
-    return new RunningAttempt(work, owner.ref(), buffer, settings, new LoadMeter(), 0);
+    return new RunningAttempt(work, owner.ref(), buffer, settings, meter, 0);
   }
 
   @Test
@@ -381,6 +404,52 @@ class ModelWorkerTest {
     opened.get(1).admit(two.id(), 1);
     assertThat(probe).isNotNull();
     opened.get(1).listener(three.id());
+  }
+
+  @Test
+  void aModelWhoseWorkerCrashesStaysListedAndWhatComesMeanwhileWaits() {
+    CompletableFuture<ScriptedReplica> second = new CompletableFuture<>();
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(opened.isEmpty() ? replica : second.get());
+          return opened.get(opened.size() - 1);
+        });
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+
+    replica.bug = true; // in the worker's next look at it
+    await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
+    assertThat(directory.find(model.id().name())).contains(model);
+    Work work = work(model, sessionId, 1, List.of());
+    assertThat(node.submit(work)).isInstanceOf(Queued.class);
+
+    ScriptedReplica another = new ScriptedReplica(model, 2);
+    second.complete(another);
+    another.listener(work.id());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+  }
+
+  @Test
+  void aReplicaThatComesBackWithAnotherContextIsListedAnew() {
+    ModelInfo smaller =
+        new ModelInfo(
+            model.id(), 100, model.createdEpochSeconds(), model.ownedBy(), model.licence());
+    List<ScriptedReplica> opened = new CopyOnWriteArrayList<>();
+    start(
+        settings(Duration.ofMinutes(5)),
+        () -> {
+          opened.add(opened.isEmpty() ? replica : new ScriptedReplica(smaller, 2));
+          return opened.get(opened.size() - 1);
+        });
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.models().contains(model));
+
+    replica.iterationAge = Duration.ofMinutes(1);
+
+    await().atMost(PATIENCE).until(() -> directory.models().contains(smaller));
+    assertThat(directory.models()).doesNotContain(model);
   }
 
   @Test

@@ -23,6 +23,7 @@ final class ScriptedReplica implements Replica {
   volatile boolean full;
   volatile boolean refused;
   volatile Duration iterationAge = Duration.ZERO;
+  volatile boolean bug;
 
   private final ModelInfo model;
   private final int slots;
@@ -60,6 +61,9 @@ final class ScriptedReplica implements Replica {
 
   @Override
   public int slots() {
+    if (bug) {
+      throw new IllegalStateException("on purpose");
+    }
     return slots;
   }
 

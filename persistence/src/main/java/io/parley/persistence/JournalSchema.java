@@ -7,6 +7,7 @@ import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import io.parley.persistence.JournalTables.ExistingTable;
 import io.parley.persistence.JournalTables.Table;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -31,8 +32,8 @@ public final class JournalSchema {
   private static final Logger LOG = LoggerFactory.getLogger(JournalSchema.class);
 
   private static final String META_TABLE = "parley_schema";
-  private static final UUID META_TABLE_ID = UUID.fromString("6c9c1f0e-7a54-5b1c-9f3e-2f6d0c3b8a11");
   private static final String LOCK = "lock";
+  private static final String JOURNAL_ID = "journal-id";
   private static final String EVENTS_PER_PARTITION = "events-per-partition";
   private static final int LOCK_SECONDS = 60;
   private static final long POLL_MILLIS = 200;
@@ -50,19 +51,21 @@ public final class JournalSchema {
    *
    * @param patience how long to try to reach the cluster, and to wait for another node that is
    *     creating the tables
+   * @return the journal's id, which stays with it: another Cassandra, or another keyspace, has
+   *     another one
    * @throws JournalException if the cluster cannot be reached, a table is missing and may not be
    *     created, or what exists does not fit
    */
-  public static void ensure(JournalSettings settings, JournalEndpoint endpoint, Duration patience) {
+  public static UUID ensure(JournalSettings settings, JournalEndpoint endpoint, Duration patience) {
     long deadline = System.nanoTime() + patience.toNanos();
     try (CqlSession session = JournalConnection.open(settings, endpoint, deadline)) {
-      new JournalSchema(settings).ensure(session, deadline);
+      return new JournalSchema(settings).ensure(session, deadline);
     } catch (DriverException e) {
       throw JournalConnection.explain("the journal's tables cannot be prepared", endpoint, e);
     }
   }
 
-  private void ensure(CqlSession session, long deadline) {
+  private UUID ensure(CqlSession session, long deadline) {
     Map<String, ExistingTable> existing = existing(session);
     List<String> missing = missing(existing);
     if (!missing.isEmpty()) {
@@ -85,6 +88,7 @@ public final class JournalSchema {
               + "; choose another name in parley.journal.keyspace");
     }
     checkEventsPerPartition(session);
+    return UUID.fromString(keepFirst(session, JOURNAL_ID, UUID.randomUUID().toString()));
   }
 
   private void create(CqlSession session, long deadline) {
@@ -96,7 +100,7 @@ public final class JournalSchema {
         "CREATE TABLE IF NOT EXISTS "
             + meta()
             + " (name text PRIMARY KEY, value text) WITH id = "
-            + META_TABLE_ID);
+            + metaTableId());
     awaitAgreement(session);
     String owner = UUID.randomUUID().toString();
     lock(session, owner, deadline);
@@ -157,27 +161,7 @@ public final class JournalSchema {
   /** A partition size that changes would hide events that are stored; so the first one is kept. */
   private void checkEventsPerPartition(CqlSession session) {
     String wanted = Integer.toString(settings.eventsPerPartition());
-    Row known =
-        session
-            .execute(
-                SimpleStatement.newInstance(
-                    "SELECT value FROM " + meta() + " WHERE name = ?", EVENTS_PER_PARTITION))
-            .one();
-    if (known != null && wanted.equals(known.getString("value"))) {
-      return;
-    }
-    Row conflict =
-        session
-            .execute(
-                SimpleStatement.newInstance(
-                    "INSERT INTO " + meta() + " (name, value) VALUES (?, ?) IF NOT EXISTS",
-                    EVENTS_PER_PARTITION,
-                    wanted))
-            .one();
-    if (conflict == null || conflict.getBoolean("[applied]")) {
-      return;
-    }
-    String stored = conflict.getString("value");
+    String stored = keepFirst(session, EVENTS_PER_PARTITION, wanted);
     if (!wanted.equals(stored)) {
       throw new JournalException(
           "parley.journal.events-per-partition is "
@@ -187,6 +171,30 @@ public final class JournalSchema {
               + ", which can never change; set it back to "
               + stored);
     }
+  }
+
+  /** What the row of this name says; {@code value}, if nobody has written it before. */
+  private String keepFirst(CqlSession session, String name, String value) {
+    Row known =
+        session
+            .execute(
+                SimpleStatement.newInstance(
+                    "SELECT value FROM " + meta() + " WHERE name = ?", name))
+            .one();
+    if (known != null) {
+      return String.valueOf(known.getString("value"));
+    }
+    Row before =
+        session
+            .execute(
+                SimpleStatement.newInstance(
+                    "INSERT INTO " + meta() + " (name, value) VALUES (?, ?) IF NOT EXISTS",
+                    name,
+                    value))
+            .one();
+    return before == null || before.getBoolean("[applied]")
+        ? value
+        : String.valueOf(before.getString("value"));
   }
 
   private List<String> missing(Map<String, ExistingTable> existing) {
@@ -258,6 +266,11 @@ public final class JournalSchema {
 
   private String meta() {
     return metaTable(settings);
+  }
+
+  /** Fixed, and another one in each keyspace: Cassandra knows its tables by their ids alone. */
+  private UUID metaTableId() {
+    return UUID.nameUUIDFromBytes(meta().getBytes(StandardCharsets.UTF_8));
   }
 
   /** Parley's own table in the journal's keyspace: few rows, each changed by one statement. */

@@ -15,7 +15,10 @@ import io.parley.persistence.embedded.EmbeddedCassandraListener;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -70,15 +73,26 @@ class JournalIT {
   @Test
   @Order(1)
   void twoNodesMayPrepareTheSchemaAtOnce() throws Exception {
-    List<CompletableFuture<?>> both =
+    List<CompletableFuture<UUID>> both =
         List.of(
-            CompletableFuture.runAsync(() -> cassandra.withSchema()),
-            CompletableFuture.runAsync(() -> cassandra.withSchema()));
-    for (CompletableFuture<?> one : both) {
-      one.get(5, TimeUnit.MINUTES);
+            CompletableFuture.supplyAsync(JournalIT::ensureSchema),
+            CompletableFuture.supplyAsync(JournalIT::ensureSchema));
+    Set<UUID> ids = new HashSet<>();
+    for (CompletableFuture<UUID> one : both) {
+      ids.add(one.get(5, TimeUnit.MINUTES));
     }
-    // and once more on what exists
-    cassandra.withSchema();
+    ids.add(ensureSchema()); // and once more on what exists
+    assertThat(ids).as("the journal's id is made once").hasSize(1);
+    UUID other =
+        JournalSchema.ensure(
+            RunningCassandra.settings("keyspace = another, snapshot-keyspace = another_snapshot"),
+            cassandra.process().endpoint(),
+            PATIENCE);
+    assertThat(ids).doesNotContain(other);
+  }
+
+  private static UUID ensureSchema() {
+    return JournalSchema.ensure(cassandra.settings(), cassandra.process().endpoint(), PATIENCE);
   }
 
   @Test

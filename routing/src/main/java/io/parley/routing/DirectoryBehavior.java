@@ -7,48 +7,75 @@ import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.Receive;
 import akka.actor.typed.receptionist.Receptionist;
+import io.parley.routing.WorkerDirectory.Answer;
 import io.parley.routing.WorkerDirectory.Describe;
 import io.parley.routing.WorkerDirectory.Description;
+import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.WorkerMessage;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 
-/** Follows the receptionist's list of workers and asks each what it serves until it answers. */
+/**
+ * Follows the receptionist's list of workers, asks each what it serves until it answers, and is
+ * told when that changes.
+ */
 final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command> {
   interface Command {}
 
   private record Workers(Set<ActorRef<WorkerMessage>> refs) implements Command {}
 
-  private record Described(Description description) implements Command {}
+  private record Said(Answer answer) implements Command {}
 
   private record AskAgain() implements Command {}
 
-  private final Consumer<Map<ActorRef<WorkerMessage>, ModelInfo>> publish;
-  private final ActorRef<Description> answers;
+  /** A model whose last worker went without a farewell. */
+  private record Missed(ModelInfo model, long untilNanos) {}
+
+  private final Duration forgetAfter;
+  private final BiConsumer<Map<ActorRef<WorkerMessage>, ModelInfo>, Collection<ModelInfo>> publish;
+  private final ActorRef<Answer> answers;
   private final Map<ActorRef<WorkerMessage>, ModelInfo> known = new HashMap<>();
+  private final Map<ModelId, Missed> missed = new HashMap<>();
   private Set<ActorRef<WorkerMessage>> workers = Set.of();
 
+  /** Of these, the ones that said farewell and are listed yet. */
+  private final Set<ActorRef<WorkerMessage>> leaving = new HashSet<>();
+
+  /**
+   * A directory.
+   *
+   * @param forgetAfter how long a model is missed whose last worker went without a farewell
+   * @param publish takes the workers with what they serve, and the models that are missed
+   */
   static Behavior<Command> create(
-      Duration describeInterval, Consumer<Map<ActorRef<WorkerMessage>, ModelInfo>> publish) {
+      Duration describeInterval,
+      Duration forgetAfter,
+      BiConsumer<Map<ActorRef<WorkerMessage>, ModelInfo>, Collection<ModelInfo>> publish) {
     return Behaviors.setup(
         context ->
             Behaviors.withTimers(
                 timers -> {
                   timers.startTimerWithFixedDelay(new AskAgain(), describeInterval);
-                  return new DirectoryBehavior(context, publish);
+                  return new DirectoryBehavior(context, forgetAfter, publish);
                 }));
   }
 
   private DirectoryBehavior(
-      ActorContext<Command> context, Consumer<Map<ActorRef<WorkerMessage>, ModelInfo>> publish) {
+      ActorContext<Command> context,
+      Duration forgetAfter,
+      BiConsumer<Map<ActorRef<WorkerMessage>, ModelInfo>, Collection<ModelInfo>> publish) {
     super(context);
+    this.forgetAfter = forgetAfter;
     this.publish = publish;
-    this.answers = context.messageAdapter(Description.class, Described::new);
+    this.answers = context.messageAdapter(Answer.class, Said::new);
     ActorRef<Receptionist.Listing> listings =
         context.messageAdapter(
             Receptionist.Listing.class,
@@ -64,31 +91,62 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   public Receive<Command> createReceive() {
     return newReceiveBuilder()
         .onMessage(Workers.class, this::onWorkers)
-        .onMessage(Described.class, this::onDescribed)
-        .onMessage(AskAgain.class, tick -> askTheUnknown())
+        .onMessage(Said.class, this::onSaid)
+        .onMessage(AskAgain.class, tick -> onTick())
         .build();
   }
 
   private Behavior<Command> onWorkers(Workers message) {
     workers = new HashSet<>(message.refs());
+    leaving.retainAll(workers);
+    List<ModelInfo> gone = new ArrayList<>();
+    known.forEach(
+        (worker, model) -> {
+          if (!workers.contains(worker)) {
+            gone.add(model);
+          }
+        });
     if (known.keySet().retainAll(workers)) {
+      gone.forEach(this::miss);
       publishKnown();
     }
     return askTheUnknown();
   }
 
-  private Behavior<Command> onDescribed(Described message) {
-    Description description = message.description();
-    if (workers.contains(description.worker())) {
-      known.put(description.worker(), description.model());
+  private void miss(ModelInfo model) {
+    boolean served = known.values().stream().anyMatch(other -> other.id().equals(model.id()));
+    if (!served && !forgetAfter.isZero()) {
+      missed.put(model.id(), new Missed(model, System.nanoTime() + forgetAfter.toNanos()));
+    }
+  }
+
+  private Behavior<Command> onSaid(Said message) {
+    ActorRef<WorkerMessage> worker = message.answer().worker();
+    if (!workers.contains(worker)) {
+      return this;
+    }
+    if (message.answer() instanceof Description description) {
+      known.put(worker, description.model());
+      missed.remove(description.model().id());
+    } else {
+      known.remove(worker);
+      leaving.add(worker);
+    }
+    publishKnown();
+    return this;
+  }
+
+  private Behavior<Command> onTick() {
+    long now = System.nanoTime();
+    if (missed.values().removeIf(model -> now - model.untilNanos() >= 0)) {
       publishKnown();
     }
-    return this;
+    return askTheUnknown();
   }
 
   private Behavior<Command> askTheUnknown() {
     for (ActorRef<WorkerMessage> worker : workers) {
-      if (!known.containsKey(worker)) {
+      if (!known.containsKey(worker) && !leaving.contains(worker)) {
         worker.tell(new Describe(answers));
       }
     }
@@ -96,6 +154,6 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   }
 
   private void publishKnown() {
-    publish.accept(Map.copyOf(known));
+    publish.accept(Map.copyOf(known), missed.values().stream().map(Missed::model).toList());
   }
 }

@@ -124,8 +124,11 @@ public final class Dispatcher {
    * The worker took a work out of its stream, and has {@code freeSlots} left. Until this arrives
    * the dispatcher answers for the work: if the stream breaks, its session is told {@code
    * WORKER_LOST}.
+   *
+   * @param begun whether it has a slot; else it is parked until one is free
    */
-  public record Taken(ActorRef<WorkerMessage> worker, long streamId, AttemptId id, int freeSlots)
+  public record Taken(
+      ActorRef<WorkerMessage> worker, long streamId, AttemptId id, int freeSlots, boolean begun)
       implements WorkerCommand {}
 
   /** The worker's load changed; also sent again regularly, so that a lost one does no harm. */

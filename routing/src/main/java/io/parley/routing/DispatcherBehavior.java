@@ -50,7 +50,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * The dispatcher: queues in front, streams behind, and the policy between them. All its state is
@@ -63,15 +65,20 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
    * What a dispatcher works with.
    *
    * @param served whether the directory knows a worker for a model
+   * @param workers those that the directory knows for a model
    * @param sessions takes reports to the sessions
    * @param full the gauge that is read without a message: models whose queue is full
    */
   record Surroundings(
       RoutingSettings settings,
       Predicate<ModelId> served,
+      Function<ModelId, List<ActorRef<WorkerMessage>>> workers,
       Consumer<AttemptReport> sessions,
       Map<ModelId, FullQueue> full,
       InstantSource clock) {}
+
+  /** More than workers are being unloaded at any moment. */
+  private static final int DEPARTING_MAX = 1024;
 
   private record Sweep() implements Command {}
 
@@ -91,7 +98,13 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   private final Map<AttemptId, WorkStream> underWay = new HashMap<>();
   private final Taken taken;
   private final Map<ModelId, Boolean> seen;
+
+  /** Models that a worker has withdrawn and, as far as is known, nobody else serves. */
   private final Map<ModelId, Boolean> withdrawn;
+
+  /** Workers that have withdrawn, though the directory may list them for a moment. */
+  private final Map<ActorRef<WorkerMessage>, Boolean> departing;
+
   private long lastSweepNanos = System.nanoTime();
 
   /**
@@ -128,6 +141,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     this.taken = new Taken(settings.recentAttempts());
     this.seen = Taken.bounded(settings.modelsMax());
     this.withdrawn = Taken.bounded(settings.modelsMax());
+    this.departing = Taken.bounded(DEPARTING_MAX);
   }
 
   @Override
@@ -211,6 +225,15 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     return lane != null && lane.isStreamed();
   }
 
+  /** Should it crash later, that is no unloading: what waits then waits for it to come back. */
+  private boolean isServedByAnyThatStays(ModelId model) {
+    ModelLane lane = lanes.get(model);
+    return Stream.concat(
+            lane == null ? Stream.empty() : lane.workers().stream(),
+            surroundings.workers().apply(model).stream())
+        .anyMatch(worker -> !departing.containsKey(worker));
+  }
+
   private Behavior<Command> onCancel(CancelQueued cancel) {
     AttemptId id = cancel.id();
     WorkStream stream = underWay.get(id);
@@ -258,6 +281,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     lane(model).add(stream);
     seen.put(model, true);
     withdrawn.remove(model);
+    departing.remove(open.worker());
     getContext().watchWith(open.worker(), new WorkerGone(open.worker()));
     sentinels
         .of(open.worker())
@@ -286,7 +310,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
     underWay.remove(id);
     taken.put(id, message.worker());
     if (stream.confirm(id)) {
-      surroundings.sessions().accept(new Dispatched(id, message.worker()));
+      surroundings.sessions().accept(new Dispatched(id, message.worker(), message.begun()));
     } else {
       message.worker().tell(new DropAttempt(id));
       onEnded(new Ended(id));
@@ -318,6 +342,7 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   /** The sweep sees to what waits: until then other workers, and the directory, have their say. */
   private Behavior<Command> onWithdrawn(Withdrawn message) {
     withdrawn.put(message.model(), true);
+    departing.put(message.worker(), true);
     return this;
   }
 
@@ -353,6 +378,12 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
   private Behavior<Command> onSweep() {
     long nowNanos = System.nanoTime();
     takeOutSilentWorkers(nowNanos);
+    for (WorkStream stream : List.copyOf(streams.values())) {
+      if (stream.forgetSuspects(nowNanos)) {
+        handOut(stream.model());
+      }
+    }
+    withdrawn.keySet().removeIf(this::isServedByAnyThatStays);
     long now = surroundings.clock().millis();
     for (ModelLane lane : List.copyOf(lanes.values())) {
       expire(lane, now);

@@ -10,6 +10,7 @@ import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.TenantId;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -52,7 +53,8 @@ public final class Dispatchers implements Extension {
         DispatcherBehavior.create(
             new DispatcherBehavior.Surroundings(
                 RoutingSettings.from(system.settings().config()),
-                directory::serves,
+                directory::expects,
+                directory::workers,
                 SessionReports.bySharding(system),
                 full,
                 InstantSource.system())));
@@ -68,7 +70,12 @@ public final class Dispatchers implements Extension {
       RoutingSettings settings, Predicate<ModelId> served, Consumer<AttemptReport> sessions) {
     return DispatcherBehavior.create(
         new DispatcherBehavior.Surroundings(
-            settings, served, sessions, new ConcurrentHashMap<>(), InstantSource.system()));
+            settings,
+            served,
+            model -> List.of(),
+            sessions,
+            new ConcurrentHashMap<>(),
+            InstantSource.system()));
   }
 
   /**

@@ -62,6 +62,12 @@ public final class EmbeddingDispatcher {
   public record Withdrawn(ActorRef<WorkerMessage> worker) implements WorkerCommand {}
 
   /**
+   * The worker's encoder failed or is stalled: it computes nothing of what it was handed, and takes
+   * nothing until it pulls again.
+   */
+  public record Broke(ActorRef<WorkerMessage> worker) implements WorkerCommand {}
+
+  /**
    * The answer to a pull.
    *
    * @param dispatcher whose pull it was
@@ -89,7 +95,7 @@ public final class EmbeddingDispatcher {
     return system.systemActorOf(
         EmbeddingDispatcherBehavior.create(
             EmbeddingQueueSettings.from(system.settings().config()),
-            directory::serves,
+            directory::expects,
             InstantSource.system()),
         "parley-embedding-dispatcher",
         Props.empty());

@@ -10,6 +10,7 @@ import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.Receive;
 import akka.actor.typed.receptionist.Receptionist;
+import io.parley.routing.EmbeddingDispatcher.Broke;
 import io.parley.routing.EmbeddingDispatcher.Cancel;
 import io.parley.routing.EmbeddingDispatcher.Command;
 import io.parley.routing.EmbeddingDispatcher.Handed;
@@ -57,6 +58,7 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
   private final Predicate<ModelId> served;
   private final InstantSource clock;
   private final ActorRef<EmbeddingReply> replies;
+  private final WorkerSentinels sentinels;
   private final Map<ModelId, Lane> lanes = new HashMap<>();
   private final Map<String, EmbeddingPart> parts = new HashMap<>();
   private final Map<ActorRef<WorkerMessage>, PullingEncoder> workers = new LinkedHashMap<>();
@@ -96,6 +98,7 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
     this.settings = settings;
     this.served = served;
     this.clock = clock;
+    this.sentinels = WorkerSentinels.get(context.getSystem());
     this.replies = context.messageAdapter(EmbeddingReply.class, Replied::new);
   }
 
@@ -106,6 +109,7 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
         .onMessage(Cancel.class, this::onCancel)
         .onMessage(Pull.class, this::onPull)
         .onMessage(Withdrawn.class, this::onWithdrawn)
+        .onMessage(Broke.class, this::onBroke)
         .onMessage(Replied.class, this::onReplied)
         .onMessage(WorkerGone.class, this::onWorkerGone)
         .onMessage(Sweep.class, sweep -> onSweep())
@@ -167,12 +171,14 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
     if (worker == null) {
       worker = new PullingEncoder(pull.worker(), pull.model(), pull.number(), now);
       workers.put(pull.worker(), worker);
-      getContext().watchWith(pull.worker(), new WorkerGone(pull.worker()));
+      WorkerGone gone = new WorkerGone(pull.worker());
+      getContext().watchWith(pull.worker(), gone);
+      sentinels.of(pull.worker()).ifPresent(one -> getContext().watchWith(one, gone));
     }
     switch (worker.pulled(pull.number(), pull.tokens(), now)) {
       case WANTS -> {}
       case REPEATED -> send(worker, worker.lastAnswer());
-      case BEGUN_ANEW -> loseAll(worker);
+      case BEGUN_ANEW -> loseAll(worker, Reason.WORKER_LOST, "it has begun anew");
     }
     handOut(worker.model);
     return this;
@@ -186,17 +192,30 @@ final class EmbeddingDispatcherBehavior extends AbstractBehavior<Command> {
     return this;
   }
 
-  private Behavior<Command> onWorkerGone(WorkerGone gone) {
-    PullingEncoder worker = workers.remove(gone.worker());
+  /** It may be handed nothing until it pulls again, and computes nothing of what it was handed. */
+  private Behavior<Command> onBroke(Broke message) {
+    PullingEncoder worker = workers.get(message.worker());
     if (worker != null) {
-      loseAll(worker);
+      worker.withdraw();
+      loseAll(worker, Reason.ENGINE_FAILED, "the encoder failed");
       handOut(worker.model);
     }
     return this;
   }
 
-  private void loseAll(PullingEncoder worker) {
-    worker.held().forEach(part -> lose(part, refused(part, Reason.WORKER_LOST, "it is gone")));
+  private Behavior<Command> onWorkerGone(WorkerGone gone) {
+    PullingEncoder worker = workers.remove(gone.worker());
+    if (worker != null) {
+      getContext().unwatch(gone.worker());
+      sentinels.known(gone.worker()).ifPresent(getContext()::unwatch);
+      loseAll(worker, Reason.WORKER_LOST, "it is gone");
+      handOut(worker.model);
+    }
+    return this;
+  }
+
+  private void loseAll(PullingEncoder worker, Reason reason, String detail) {
+    worker.held().forEach(part -> lose(part, refused(part, reason, detail)));
   }
 
   private Behavior<Command> onReplied(Replied message) {

@@ -88,6 +88,10 @@ final class ModelLane {
     streams.remove(stream.worker(), stream);
   }
 
+  Set<ActorRef<WorkerMessage>> workers() {
+    return streams.keySet();
+  }
+
   boolean isStreamed() {
     return !streams.isEmpty();
   }
@@ -159,7 +163,7 @@ final class ModelLane {
       policy.handedOut(work, stream);
       queue.take(work);
       rate.handedOut(nowNanos);
-      stream.hand(work);
+      stream.hand(work, nowNanos);
       waiting.remove(stream);
       handed.accept(work, stream);
       works = queue.inTurn();

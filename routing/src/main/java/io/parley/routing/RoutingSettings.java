@@ -42,7 +42,8 @@ public record RoutingSettings(
     AffinitySettings affinity,
     int lookahead,
     Map<String, Double> tenantWeights,
-    Duration workerSilence) {
+    Duration workerSilence,
+    Duration forgetModelAfter) {
   private static final SettingsSection SECTION = new SettingsSection("parley.routing");
 
   public RoutingSettings {
@@ -65,6 +66,7 @@ public record RoutingSettings(
         (tenant, weight) ->
             SECTION.requireNumberBetween("tenant-weights." + tenant, weight, 0.001, 1000.0));
     SECTION.requireAtLeast("worker-silence", workerSilence, "1s", Duration.ofSeconds(1));
+    SECTION.requireNotNegative("forget-model-after", forgetModelAfter);
     policies = Map.copyOf(policies);
     tenantWeights = Map.copyOf(tenantWeights);
   }
@@ -106,7 +108,8 @@ public record RoutingSettings(
             SECTION.integer(root, "affinity.prefixes-max")),
         SECTION.integer(root, "lookahead"),
         tenantWeights(root),
-        SECTION.duration(root, "worker-silence"));
+        SECTION.duration(root, "worker-silence"),
+        SECTION.duration(root, "forget-model-after"));
   }
 
   private static Map<String, PolicyName> policies(Config root) {

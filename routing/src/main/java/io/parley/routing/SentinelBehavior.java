@@ -13,7 +13,6 @@ import akka.stream.javadsl.Sink;
 import akka.stream.javadsl.Source;
 import akka.stream.javadsl.Tcp;
 import akka.util.ByteString;
-import io.parley.routing.protocol.WorkerMessage;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -52,7 +51,7 @@ final class SentinelBehavior {
    * @param onStop called when it stops, however
    */
   static Behavior<?> create(
-      Supplier<InetSocketAddress> address, ActorRef<WorkerMessage> worker, Runnable onStop) {
+      Supplier<InetSocketAddress> address, ActorRef<?> worker, Runnable onStop) {
     return Behaviors.<Event>setup(
         context ->
             Behaviors.withTimers(

@@ -7,6 +7,7 @@ import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -26,8 +27,14 @@ final class WorkStream implements Candidate {
   /** Of these, the ones that their session took back. */
   private final Set<AttemptId> takenBack = new LinkedHashSet<>();
 
-  /** Works here, under way or running, that may have killed the worker before. */
-  private final Set<AttemptId> suspects = new LinkedHashSet<>();
+  /**
+   * That such a work has ended may get lost. By then it has its first token, or was given up: a
+   * session waits less for it.
+   */
+  private static final long SUSPICION_NANOS = Duration.ofMinutes(5).toNanos();
+
+  /** Works here, under way or running, that may have killed their last worker, and since when. */
+  private final Map<AttemptId, Long> suspects = new LinkedHashMap<>();
 
   private long heardNanos;
   private int freeSlots;
@@ -92,7 +99,12 @@ final class WorkStream implements Candidate {
 
   /** A work has ended; true when it was a suspect. */
   boolean ended(AttemptId attempt) {
-    return suspects.remove(attempt);
+    return suspects.remove(attempt) != null;
+  }
+
+  /** Forgets the suspects that have been here for long enough; true when there were any. */
+  boolean forgetSuspects(long nowNanos) {
+    return suspects.values().removeIf(since -> nowNanos - since >= SUSPICION_NANOS);
   }
 
   Dispatcher.WorkerView view(int running) {
@@ -111,12 +123,12 @@ final class WorkStream implements Candidate {
     load = reportedLoad;
   }
 
-  void hand(WaitingWork work) {
+  void hand(WaitingWork work, long nowNanos) {
     waits = false;
     freeSlots = Math.max(0, freeSlots - 1);
     underWay.put(work.id(), work);
     if (work.work().suspect()) {
-      suspects.add(work.id());
+      suspects.put(work.id(), nowNanos);
     }
     handle.push(work.work());
   }

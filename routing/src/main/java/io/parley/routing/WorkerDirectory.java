@@ -10,17 +10,20 @@ import io.parley.routing.protocol.CborSerializable;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.WorkerMessage;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /**
  * What models are served in the cluster, as this node knows it. Workers register with the
  * receptionist when they are ready; each node's directory asks them once what they serve, and
- * forgets a worker that stopped or whose node was removed. The first use on a node starts it, so it
- * is empty for a moment then.
+ * forgets a worker that stopped or whose node was removed. A model whose last worker went without a
+ * farewell stays known for a while: it is likely to come back, and who asks for it may wait. The
+ * first use on a node starts the directory, so it is empty for a moment then.
  */
 public final class WorkerDirectory implements Extension {
   /** Under this key a worker registers when it is ready to run works. */
@@ -29,12 +32,19 @@ public final class WorkerDirectory implements Extension {
 
   private static final Id ID = new Id();
 
-  /** Asks a worker what it serves. */
-  public record Describe(ActorRef<Description> replyTo) implements WorkerMessage {}
+  /** Asks a worker what it serves; it answers now, and whenever that changes. */
+  public record Describe(ActorRef<Answer> replyTo) implements WorkerMessage {}
+
+  /** What a worker says of itself. */
+  public sealed interface Answer extends CborSerializable {
+    ActorRef<WorkerMessage> worker();
+  }
 
   /** What a worker serves. */
-  public record Description(ActorRef<WorkerMessage> worker, ModelInfo model)
-      implements CborSerializable {}
+  public record Description(ActorRef<WorkerMessage> worker, ModelInfo model) implements Answer {}
+
+  /** The worker's model is being unloaded: unlike one that crashed, it does not come back. */
+  public record Farewell(ActorRef<WorkerMessage> worker) implements Answer {}
 
   private record Served(Map<ActorRef<WorkerMessage>, ModelInfo> workers, List<ModelInfo> models) {}
 
@@ -46,13 +56,19 @@ public final class WorkerDirectory implements Extension {
   private WorkerDirectory(ActorSystem<?> system) {
     RoutingSettings settings = RoutingSettings.from(system.settings().config());
     system.systemActorOf(
-        DirectoryBehavior.create(settings.describeInterval(), this::publish),
+        DirectoryBehavior.create(
+            settings.describeInterval(), settings.forgetModelAfter(), this::publish),
         "parley-worker-directory",
         Props.empty());
   }
 
-  private void publish(Map<ActorRef<WorkerMessage>, ModelInfo> workers) {
-    List<ModelInfo> models = workers.values().stream().distinct().sorted(order()).toList();
+  private void publish(
+      Map<ActorRef<WorkerMessage>, ModelInfo> workers, Collection<ModelInfo> missed) {
+    List<ModelInfo> models =
+        Stream.concat(workers.values().stream(), missed.stream())
+            .distinct()
+            .sorted(order())
+            .toList();
     served.set(new Served(workers, models));
     anyKnown |= !models.isEmpty();
   }
@@ -61,7 +77,7 @@ public final class WorkerDirectory implements Extension {
     return ID.apply(system);
   }
 
-  /** Every model that is served somewhere, by name and then newest first. */
+  /** Every model that is served somewhere, or was lately, by name and then newest first. */
   public List<ModelInfo> models() {
     return served.get().models();
   }
@@ -93,6 +109,11 @@ public final class WorkerDirectory implements Extension {
 
   /** Whether a worker serves exactly this model and version. */
   public boolean serves(ModelId id) {
+    return !workers(id).isEmpty();
+  }
+
+  /** The same, or one did until lately and is likely to come back. */
+  public boolean expects(ModelId id) {
     return models().stream().anyMatch(model -> model.id().equals(id));
   }
 

@@ -5,7 +5,6 @@ import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Extension;
 import akka.actor.typed.ExtensionId;
 import akka.actor.typed.Props;
-import io.parley.routing.protocol.WorkerMessage;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.Optional;
@@ -26,7 +25,7 @@ public final class WorkerSentinels implements Extension {
   private static final Id ID = new Id();
 
   private final ActorSystem<?> system;
-  private final Map<ActorRef<WorkerMessage>, ActorRef<?>> sentinels = new ConcurrentHashMap<>();
+  private final Map<ActorRef<?>, ActorRef<?>> sentinels = new ConcurrentHashMap<>();
   private final AtomicLong started = new AtomicLong();
 
   private WorkerSentinels(ActorSystem<?> system) {
@@ -38,7 +37,7 @@ public final class WorkerSentinels implements Extension {
   }
 
   /** What is to be watched beside the worker; empty for a worker of this node. */
-  public Optional<ActorRef<?>> of(ActorRef<WorkerMessage> worker) {
+  public Optional<ActorRef<?>> of(ActorRef<?> worker) {
     Optional<String> host = worker.path().address().getHost();
     if (host.isEmpty()) {
       return Optional.empty();
@@ -59,7 +58,7 @@ public final class WorkerSentinels implements Extension {
   }
 
   /** The same, of a worker that is watched perhaps: none is made for it. */
-  public Optional<ActorRef<?>> known(ActorRef<WorkerMessage> worker) {
+  public Optional<ActorRef<?>> known(ActorRef<?> worker) {
     return Optional.ofNullable(sentinels.get(worker));
   }
 

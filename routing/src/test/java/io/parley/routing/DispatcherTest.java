@@ -40,6 +40,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
@@ -55,6 +56,7 @@ class DispatcherTest {
   private final AtomicLong nowEpochMillis = new AtomicLong(1_000);
   private final AtomicBoolean served = new AtomicBoolean(true);
   private final AtomicBoolean fails = new AtomicBoolean();
+  private final List<ActorRef<WorkerMessage>> listed = new CopyOnWriteArrayList<>();
   private final Map<ModelId, FullQueue> gauge = new ConcurrentHashMap<>();
   private TestProbe<AttemptReport> sessions;
   private TestProbe<SubmitReply> replies;
@@ -96,6 +98,7 @@ class DispatcherTest {
                       }
                       return served.get();
                     },
+                    model -> List.copyOf(listed),
                     sessions.ref()::tell,
                     gauge,
                     () -> Instant.ofEpochMilli(nowEpochMillis.get()))));
@@ -112,7 +115,7 @@ class DispatcherTest {
     assertThat(work).isEqualTo(work(1));
     sessions.expectNoMessage(NOTHING);
     worker.confirm(work, 0);
-    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work.id(), worker.ref()));
+    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work.id(), worker.ref(), false));
   }
 
   @Test
@@ -210,6 +213,7 @@ class DispatcherTest {
   @Test
   void whatWaitsForAnUnloadedModelFailsAndLaterAttemptsAreRefused() {
     TestWorker worker = new TestWorker(0);
+    listed.add(worker.ref());
     submit(work(1));
 
     dispatcher.tell(new Withdrawn(worker.ref(), MODEL.id()));
@@ -246,6 +250,23 @@ class DispatcherTest {
     other.demand(1);
     other.report(1);
     assertThat(other.next()).isEqualTo(work(1));
+  }
+
+  @Test
+  void whatWaitsWhenTheLastWorkerCrashesIsNotTakenForUnloadedSinceAnotherOneWas() {
+    TestWorker other = new TestWorker(0);
+    TestWorker unloaded = new TestWorker(0);
+    dispatcher.tell(new Withdrawn(unloaded.ref(), MODEL.id()));
+    unloaded.cancelStream();
+    await().until(() -> inspect().workers().size() == 1);
+    sessions.expectNoMessage(NOTHING); // it is swept, and the other one serves on
+
+    served.set(false);
+    other.probe.stop();
+    await().until(() -> inspect().workers().isEmpty());
+
+    submit(work(1));
+    sessions.expectNoMessage(NOTHING);
   }
 
   @Test
@@ -363,7 +384,8 @@ class DispatcherTest {
 
     assertThat(other.next()).isEqualTo(work(1));
     other.confirm(work(1), 1);
-    assertThat(sessions.receiveMessage()).isEqualTo(new Dispatched(work(1).id(), other.ref()));
+    assertThat(sessions.receiveMessage())
+        .isEqualTo(new Dispatched(work(1).id(), other.ref(), true));
     assertThat(other.next()).isEqualTo(work(2));
     worker.expectNothing();
   }
@@ -474,7 +496,7 @@ class DispatcherTest {
     }
 
     void confirm(Work work, int freeSlots) {
-      dispatcher.tell(new Taken(probe.ref(), streamId, work.id(), freeSlots));
+      dispatcher.tell(new Taken(probe.ref(), streamId, work.id(), freeSlots, freeSlots > 0));
     }
 
     void giveBack(Work work) {

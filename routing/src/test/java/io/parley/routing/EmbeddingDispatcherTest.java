@@ -8,6 +8,7 @@ import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.actor.typed.ActorRef;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.parley.routing.EmbeddingDispatcher.Broke;
 import io.parley.routing.EmbeddingDispatcher.Cancel;
 import io.parley.routing.EmbeddingDispatcher.Command;
 import io.parley.routing.EmbeddingDispatcher.Handed;
@@ -250,6 +251,22 @@ class EmbeddingDispatcherTest {
     assertThat(two.handed()).containsExactly("a");
     two.refuses("a", reason);
     expectRefused("a", reason);
+  }
+
+  @Test
+  void oneThatBrokeIsHandedNothingAndWhatItHeldGoesToAnother() {
+    Worker one = new Worker().pull(2);
+    submit("a", ALICE, 1);
+    one.handed();
+    one.pull(2); // said before it noticed
+    dispatcher.tell(new Broke(one.probe.getRef()));
+    one.probe.expectNoMessage();
+    assertThat(new Worker().pull(2).handed()).containsExactly("a");
+
+    one.number = 7_000; // it is there again
+    one.pull(2);
+    submit("b", ALICE, 1);
+    assertThat(one.handed()).containsExactly("b");
   }
 
   @Test

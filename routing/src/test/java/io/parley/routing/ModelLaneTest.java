@@ -47,6 +47,21 @@ class ModelLaneTest {
   }
 
   @Test
+  void aSuspectWhoseEndWasNotHeardOfIsForgottenInTime() {
+    ModelLane lane = lane("");
+    WorkStream worker = stream(lane, 4);
+    pulls(worker, 4);
+    lane.offer(Fixtures.suspect(work(1)), 0, 0);
+    handOut(lane, 0);
+    worker.confirm(work(1).id());
+    assertThat(worker.forgetSuspects(299_999 * MILLISECOND)).isFalse();
+    assertThat(worker.hasSuspect()).isTrue();
+
+    assertThat(worker.forgetSuspects(300_000 * MILLISECOND)).isTrue();
+    assertThat(worker.hasSuspect()).isFalse();
+  }
+
+  @Test
   void looksAtSoManyWorksBehindTheOneThatWaits() {
     ModelLane lane = lane("lookahead = 2");
     WorkStream home = stream(lane, 4);

@@ -38,7 +38,8 @@ class RoutingSettingsTest {
                 new AffinitySettings(Duration.ofSeconds(1), 0.5, 1000, 65_536),
                 32,
                 Map.of(),
-                Duration.ofSeconds(10)));
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(30)));
   }
 
   @Test

@@ -145,10 +145,12 @@ class SerializationTest {
             embeddings()),
         new EmbeddingDispatcher.Pull(worker, ENCODER.id(), -7L, 512),
         new EmbeddingDispatcher.Withdrawn(worker),
+        new EmbeddingDispatcher.Broke(worker),
         new EmbeddingRequest.Cancel("e-0-1"),
         new EmbeddingReply.Refused(
             "e-0-1", EmbeddingReply.Reason.TOO_LONG, 3, "has 300 tokens", 2_000),
         new Dispatched(ID, worker),
+        new Dispatched(ID, worker, true),
         new Admitted(ID, prompt, worker),
         new TokenGroup(
             ID,
@@ -166,12 +168,13 @@ class SerializationTest {
         new Full(ID, 2_000),
         new NoWorker(ID),
         new OpenStream(worker, MODEL, 4, kit.createTestProbe(StreamOpened.class).ref(), LOAD),
-        new Taken(worker, -5L, ID, 3),
+        new Taken(worker, -5L, ID, 3, true),
         new FreeSlots(worker, 5L, 3, LOAD),
         new GivenBack(worker, 5L, ID),
         new Withdrawn(worker, MODEL.id()),
-        new WorkerDirectory.Describe(kit.createTestProbe(WorkerDirectory.Description.class).ref()),
-        new WorkerDirectory.Description(worker, MODEL));
+        new WorkerDirectory.Describe(kit.createTestProbe(WorkerDirectory.Answer.class).ref()),
+        new WorkerDirectory.Description(worker, MODEL),
+        new WorkerDirectory.Farewell(worker));
   }
 
   @ParameterizedTest

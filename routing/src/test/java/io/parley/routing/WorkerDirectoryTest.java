@@ -10,6 +10,8 @@ import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.receptionist.Receptionist;
 import akka.cluster.typed.Cluster;
 import akka.cluster.typed.Leave;
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import io.parley.routing.WorkerDirectory.Describe;
 import io.parley.routing.WorkerDirectory.Description;
 import io.parley.routing.protocol.ModelId;
@@ -20,6 +22,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class WorkerDirectoryTest {
+  private static final Config CONFIG =
+      ConfigFactory.parseString("parley.routing.forget-model-after = 1s")
+          .withFallback(Fixtures.node());
 
   @Test
   void aNameAloneIsItsNewestVersion() {
@@ -36,8 +41,8 @@ class WorkerDirectoryTest {
 
   @Test
   void everyNodeKnowsWhatIsServedUntilTheWorkersNodeLeaves() {
-    ActorTestKit first = ActorTestKit.create("directory", Fixtures.node());
-    ActorTestKit second = ActorTestKit.create("directory", Fixtures.node());
+    ActorTestKit first = ActorTestKit.create("directory", CONFIG);
+    ActorTestKit second = ActorTestKit.create("directory", CONFIG);
     try {
       Fixtures.join(first.system(), first.system());
       Fixtures.join(second.system(), first.system());
@@ -57,6 +62,8 @@ class WorkerDirectoryTest {
               });
       assertThat(here.serves(model.id())).isTrue();
       assertThat(here.serves(ModelId.parse("far@2"))).isFalse();
+
+      assertThat(here.expects(model.id())).isTrue();
 
       Cluster cluster = Cluster.get(second.system());
       cluster.manager().tell(Leave.create(cluster.selfMember().address()));

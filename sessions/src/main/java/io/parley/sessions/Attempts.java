@@ -34,6 +34,12 @@ final class Attempts {
     LEASE
   }
 
+  /**
+   * The dispatcher ends what waits in its queue too long. Only a turn whose end is not heard of is
+   * ended by its session, so much later: that a worker has it may be on its way.
+   */
+  private static final Duration HAND_OVER = Duration.ofSeconds(5);
+
   private final SessionId session;
   private final SessionSettings settings;
   private final WorkSubmitter submitter;
@@ -41,6 +47,8 @@ final class Attempts {
   private final TimerScheduler<SessionInbox> timers;
   private final WorkerSentinels sentinels;
   private Optional<ActorRef<WorkerMessage>> worker = Optional.empty();
+  private long queueDeadlineEpochMillis;
+  private boolean begun;
 
   Attempts(
       SessionId session,
@@ -72,12 +80,20 @@ final class Attempts {
     timers.cancel(Timer.RETRY);
     timers.cancel(Timer.LEASE);
     timers.cancel(Timer.TOKENS);
-    waitsForAdmission(turn);
-    submit(state, nowMillis);
+    begun = false;
+    Duration queue = settings.timeouts().queue();
+    queueDeadlineEpochMillis = nowMillis + queue.toMillis();
+    expire(Timer.QUEUE, queue.plus(HAND_OVER), id(turn), FailureCode.QUEUE_TIMEOUT);
+    submit(state);
+  }
+
+  /** Whether the attempt has waited for the queue's room as long as it may. */
+  boolean isLate(long nowMillis) {
+    return nowMillis >= queueDeadlineEpochMillis;
   }
 
   /** Brings the attempt to the dispatcher. */
-  void submit(Generating state, long nowMillis) {
+  void submit(Generating state) {
     RunningTurn turn = state.turn();
     AttemptId id = id(turn);
     Work work =
@@ -90,7 +106,7 @@ final class Attempts {
             turn.spec().request().contextPolicy(),
             turn.spec().request().priority(),
             turn.spec().startedAt(),
-            nowMillis + settings.timeouts().queue().toMillis(),
+            queueDeadlineEpochMillis,
             turn.strikes() > 0);
     context.pipeToSelf(
         submitter.submit(work),
@@ -98,12 +114,14 @@ final class Attempts {
             new Internal.Submitted(id, failure == null ? submission : new Submission.Full(0)));
   }
 
-  /** The dispatcher had no room: comes again until the queue time-out ends the turn. */
-  void submitLater(AttemptId id, long retryAfterMillis) {
+  /** The dispatcher had no room: comes again, for the last time at the queue's deadline. */
+  void submitLater(AttemptId id, long retryAfterMillis, long nowMillis) {
     long least = settings.retry().min().toMillis();
     long most = settings.retry().max().toMillis();
-    Duration wait = Duration.ofMillis(Math.max(least, Math.min(most, retryAfterMillis)));
-    timers.startSingleTimer(Timer.SUBMIT, new Internal.SubmitAgain(id), wait);
+    long wait = Math.max(least, Math.min(most, retryAfterMillis));
+    long left = Math.max(1, queueDeadlineEpochMillis - nowMillis);
+    timers.startSingleTimer(
+        Timer.SUBMIT, new Internal.SubmitAgain(id), Duration.ofMillis(Math.min(wait, left)));
   }
 
   /**
@@ -125,27 +143,28 @@ final class Attempts {
     }
   }
 
+  /** The worker has a slot for the current attempt. */
+  void begun() {
+    begun = true;
+  }
+
   private void timePhase(RunningTurn turn) {
-    if (timers.isTimerActive(turn.admitted() ? Timer.TOKENS : Timer.QUEUE)) {
+    timers.cancel(Timer.QUEUE);
+    if (timers.isTimerActive(Timer.TOKENS)) {
       return;
     }
-    if (!turn.admitted()) {
-      waitsForAdmission(turn);
-    } else if (turn.fruitless() > 0) {
-      admitted(turn);
+    if (turn.fruitless() > 0) {
+      computesPrompt(turn);
     } else {
       madeTokens(turn);
     }
   }
 
-  /** The attempt waits in the queue, or at a worker. */
-  private void waitsForAdmission(RunningTurn turn) {
-    expire(Timer.QUEUE, settings.timeouts().queue(), id(turn), FailureCode.QUEUE_TIMEOUT);
-  }
-
-  /** The worker computes the prompt. */
-  void admitted(RunningTurn turn) {
-    timers.cancel(Timer.QUEUE);
+  /**
+   * A worker has the attempt, and computes its prompt. The worker says so when it takes it and when
+   * it has admitted it; what it lets wait too long it fails itself.
+   */
+  void computesPrompt(RunningTurn turn) {
     expire(
         Timer.TOKENS, settings.timeouts().firstToken(), id(turn), FailureCode.FIRST_TOKEN_TIMEOUT);
   }
@@ -156,8 +175,9 @@ final class Attempts {
   }
 
   /** The watched worker died. Who reports for it yet is watched again, and found to be dead. */
-  void workerGone() {
+  void workerGone(RunningTurn turn) {
     watchNobody();
+    retryLater(turn, new Failure(FailureCode.WORKER_LOST, "the worker is gone"), begun);
   }
 
   private void watchNobody() {
@@ -171,9 +191,15 @@ final class Attempts {
 
   /** The attempt is lost; another one starts after the backoff. */
   void retryLater(RunningTurn turn, Failure cause) {
+    retryLater(turn, cause, false);
+  }
+
+  private void retryLater(RunningTurn turn, Failure cause, boolean diedWithIt) {
     if (!timers.isTimerActive(Timer.RETRY)) {
       timers.startSingleTimer(
-          Timer.RETRY, new Retry(id(turn), cause), settings.retry().wait(turn.fruitless()));
+          Timer.RETRY,
+          new Retry(id(turn), cause, diedWithIt),
+          settings.retry().wait(turn.fruitless()));
     }
   }
 
@@ -183,7 +209,8 @@ final class Attempts {
     startTurnTimer(id(turn));
     Failure cause =
         new Failure(FailureCode.WORKER_LOST, "the session was recovered and no worker spoke up");
-    timers.startSingleTimer(Timer.LEASE, new Retry(id(turn), cause), settings.adoptionLease());
+    timers.startSingleTimer(
+        Timer.LEASE, new Retry(id(turn), cause, false), settings.adoptionLease());
   }
 
   /** The attempt brought the turn to its end, or the session goes on at another node. */
@@ -203,6 +230,7 @@ final class Attempts {
     for (Timer timer : Timer.values()) {
       timers.cancel(timer);
     }
+    begun = false;
     watchNobody();
   }
 

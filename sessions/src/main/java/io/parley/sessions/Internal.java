@@ -16,8 +16,8 @@ sealed interface Internal extends SessionInbox {
   /** The worker's actor is gone. */
   record WorkerGone(AttemptId id) implements Internal {}
 
-  /** The attempt is lost, and its backoff is over. */
-  record Retry(AttemptId id, Failure cause) implements Internal {}
+  /** The attempt is lost, and its backoff is over; its worker died with it, perhaps by it. */
+  record Retry(AttemptId id, Failure cause, boolean begun) implements Internal {}
 
   /** A phase took too long. */
   record Overdue(AttemptId id, FailureCode code) implements Internal {}

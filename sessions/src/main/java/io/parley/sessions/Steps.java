@@ -123,7 +123,7 @@ final class Steps {
           mark.set(now.turn().spec().number());
           attempts.started(now, now());
         } else if (event instanceof SessionEvent.TurnAdmitted) {
-          attempts.admitted(now.turn());
+          attempts.computesPrompt(now.turn());
         } else if (event instanceof SessionEvent.TokensAppended) {
           attempts.madeTokens(now.turn());
         }

@@ -44,6 +44,9 @@ final class Workers {
         return drop(dispatched.worker(), report);
       }
       attempts.heardFrom(dispatched.worker(), ((Generating) session).turn());
+      if (dispatched.begun()) {
+        attempts.begun();
+      }
       return steps.nothing();
     }
     return failed(session, (AttemptReport.Failed) report);
@@ -105,16 +108,18 @@ final class Workers {
       return submitted(session, submitted);
     }
     if (message instanceof Internal.SubmitAgain again && again.id().equals(current)) {
-      attempts.submit(session, steps.now());
+      if (attempts.isLate(steps.now())) {
+        return failTurn(session, new Failure(FailureCode.QUEUE_TIMEOUT, "the queue stayed full"));
+      }
+      attempts.submit(session);
       return steps.nothing();
     }
     if (message instanceof Internal.WorkerGone gone && gone.id().equals(current)) {
-      attempts.workerGone();
-      attempts.retryLater(session.turn(), lost("the worker is gone"));
+      attempts.workerGone(session.turn());
       return steps.nothing();
     }
     if (message instanceof Internal.Retry retry && retry.id().equals(current)) {
-      return loseAttempt(session, retry.cause());
+      return loseAttempt(session, retry.cause(), retry.begun());
     }
     if (message instanceof Internal.Overdue overdue && overdue.id().turn() == current.turn()) {
       return overdue(session, overdue);
@@ -125,7 +130,7 @@ final class Workers {
   private ReplyEffect<SessionEvent, Session> submitted(
       Generating session, Internal.Submitted submitted) {
     if (submitted.submission() instanceof WorkSubmitter.Submission.Full full) {
-      attempts.submitLater(submitted.id(), full.retryAfterMillis());
+      attempts.submitLater(submitted.id(), full.retryAfterMillis(), steps.now());
     } else if (submitted.submission() instanceof WorkSubmitter.Submission.NoWorker) {
       String message = "no worker serves " + session.turn().spec().request().model();
       return failTurn(session, new Failure(FailureCode.MODEL_NOT_FOUND, message));
@@ -142,15 +147,16 @@ final class Workers {
       return steps.nothing();
     }
     return overdue.code() == FailureCode.WORKER_LOST
-        ? loseAttempt(session, lost("the worker is silent"))
+        ? loseAttempt(session, new Failure(FailureCode.WORKER_LOST, "the worker is silent"), false)
         : failTurn(session, cause);
   }
 
-  private ReplyEffect<SessionEvent, Session> loseAttempt(Generating session, Failure cause) {
+  private ReplyEffect<SessionEvent, Session> loseAttempt(
+      Generating session, Failure cause, boolean begun) {
     return steps.take(
         session,
         new SessionAction.LoseAttempt(
-            session.turn().spec().number(), session.turn().attempt(), cause));
+            session.turn().spec().number(), session.turn().attempt(), cause, begun));
   }
 
   private ReplyEffect<SessionEvent, Session> failTurn(Generating session, Failure cause) {
@@ -158,9 +164,5 @@ final class Workers {
         session,
         new SessionAction.FailTurn(
             session.turn().spec().number(), session.turn().attempt(), cause));
-  }
-
-  private static Failure lost(String message) {
-    return new Failure(FailureCode.WORKER_LOST, message);
   }
 }

@@ -184,6 +184,15 @@ class SessionEntityTest {
     assertThat(failureOf(1)).isEqualTo(FailureCode.QUEUE_TIMEOUT);
   }
 
+  @Test
+  void aTurnThatAWorkerTookInTheLastMomentIsNotLateInTheQueue() {
+    session = session.with("parley.session { queue-timeout = 1 ms, first-token-timeout = 300 ms }");
+    session.startTurn("k");
+    // its prompt takes longer than what was left, and the admission comes with the first token
+    session.worker(session.dispatcher.next()).signOfLife();
+    assertThat(failureOf(1)).isEqualTo(FailureCode.FIRST_TOKEN_TIMEOUT);
+  }
+
   private FailureCode failureOf(int turn) {
     await().until(() -> session.read(turn, 0).turn().status().ended());
     return session.read(turn, 0).turn().failure().orElseThrow().code();
@@ -291,6 +300,36 @@ class SessionEntityTest {
 
     assertThat(failureOf(1)).isEqualTo(FailureCode.POISON_WORK);
     assertThat(session.dispatcher.works).isEmpty();
+  }
+
+  @Test
+  void aTurnThatKillsItsWorkersAsSoonAsTheyBeginIsNotTriedAgain() {
+    session.startTurn("k");
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      Work work = session.dispatcher.next();
+      assertThat(work.suspect()).isEqualTo(attempt == 2);
+      Worker worker = session.worker(work);
+      session.tell(new AttemptReport.Dispatched(work.id(), worker.ref, true));
+      session.view(); // it is heard
+      worker.die();
+    }
+    assertThat(failureOf(1)).isEqualTo(FailureCode.POISON_WORK);
+    assertThat(session.dispatcher.works).isEmpty();
+  }
+
+  @Test
+  void aTurnThatWasParkedAtWorkersThatDiedIsNotSuspected() {
+    session.startTurn("k");
+    for (int attempt = 1; attempt <= 3; attempt++) {
+      Work work = session.dispatcher.next();
+      assertThat(work.suspect()).isFalse();
+      Worker worker = session.worker(work);
+      worker.signOfLife();
+      session.view();
+      worker.die();
+    }
+    session.worker(session.dispatcher.next()).admit().finish(0, "a");
+    assertThat(session.readAll(1)).isEqualTo(Samples.tokens(0, "a"));
   }
 
   @Test

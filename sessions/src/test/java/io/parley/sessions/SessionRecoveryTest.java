@@ -7,7 +7,6 @@ import akka.actor.testkit.typed.javadsl.LoggingTestKit;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.testkit.javadsl.SnapshotTestKit;
-import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
@@ -92,12 +91,13 @@ class SessionRecoveryTest {
   }
 
   @Test
-  void anAdoptedAttemptThatIsNotAdmittedIsTimedAsInTheQueue() {
+  void anAdoptedAttemptThatIsNotAdmittedIsTimedAsOneThatAWorkerHas() {
     session.startTurn("k");
     Worker worker = session.worker(session.dispatcher.next());
-    session.restart("parley.session { adoption-lease = 1 h, queue-timeout = 50 ms }");
-    session.tell(new AttemptReport.Dispatched(worker.attempt, worker.ref));
-    assertThat(failureOf(1)).isEqualTo(FailureCode.QUEUE_TIMEOUT);
+    session.restart(
+        "parley.session { adoption-lease = 1 h, queue-timeout = 1 ms, first-token-timeout = 50 ms }");
+    worker.signOfLife();
+    assertThat(failureOf(1)).isEqualTo(FailureCode.FIRST_TOKEN_TIMEOUT);
     worker.probe.expectMessage(new DropAttempt(worker.attempt));
   }
 

@@ -191,17 +191,17 @@ public final class Batcher {
   }
 
   /**
-   * One iteration. Works whose queue deadline passed before they began fail with {@link
+   * One iteration. Works that have no room though their queue deadline passed fail with {@link
    * FailureCode#QUEUE_TIMEOUT}.
    *
    * @return whether there is work left
    * @throws RuntimeException what the engine threw; no work can go on, see {@link #failAll}
    */
   public boolean iterate(long nowEpochMillis) {
+    scheduler.admit().forEach(this::announce); // first: for one that came late there may be room
     for (Sequence late : scheduler.late(nowEpochMillis)) {
       fail(late, FailureCode.QUEUE_TIMEOUT, "no slot or KV memory was free in time");
     }
-    scheduler.admit().forEach(this::announce);
     Scheduler.Pass pass = scheduler.plan();
     if (pass.tokenCount() > 0) {
       FloatBuffer logits = engine.step(pass.input());

@@ -1,6 +1,7 @@
 package io.parley.workers.embedding;
 
 import akka.actor.typed.ActorRef;
+import io.parley.routing.EmbeddingDispatcher.Broke;
 import io.parley.routing.EmbeddingDispatcher.Handed;
 import io.parley.routing.EmbeddingDispatcher.Pull;
 import io.parley.routing.EmbeddingDispatcher.Withdrawn;
@@ -77,6 +78,12 @@ final class EmbeddingPulls {
     link.number++;
     link.told = UNTOLD;
     return true;
+  }
+
+  /** Computes nothing of what it was handed, whether it has come yet or not. */
+  void broke() {
+    links.keySet().forEach(dispatcher -> dispatcher.tell(new Broke(worker)));
+    links.clear();
   }
 
   /** Takes nothing more. */

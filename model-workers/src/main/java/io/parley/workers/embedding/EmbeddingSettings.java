@@ -9,16 +9,22 @@ import java.time.Duration;
  *
  * @param batchTokens tokens of one forward pass
  * @param pullInterval how often a pull is repeated, in case that one was lost
+ * @param iterationTimeout a batch that lasts longer means that the encoder is stalled
  * @param restartMin the first wait before a broken encoder is loaded again
  * @param restartMax the longest such wait
  */
 public record EmbeddingSettings(
-    int batchTokens, Duration pullInterval, Duration restartMin, Duration restartMax) {
+    int batchTokens,
+    Duration pullInterval,
+    Duration iterationTimeout,
+    Duration restartMin,
+    Duration restartMax) {
   private static final SettingsSection SECTION = new SettingsSection("parley.embeddings");
 
   public EmbeddingSettings {
     SECTION.requireBetween("batch-tokens", batchTokens, 1, 65_536);
     SECTION.requirePositive("pull-interval", pullInterval);
+    SECTION.requirePositive("iteration-timeout", iterationTimeout);
     SECTION.requirePositive("restart-min", restartMin);
     SECTION.requireAtLeast("restart-max", restartMax, "restart-min", restartMin);
   }
@@ -33,6 +39,7 @@ public record EmbeddingSettings(
     return new EmbeddingSettings(
         SECTION.integer(root, "batch-tokens"),
         SECTION.duration(root, "pull-interval"),
+        SECTION.duration(root, "iteration-timeout"),
         SECTION.duration(root, "restart-min"),
         SECTION.duration(root, "restart-max"));
   }

@@ -16,6 +16,7 @@ import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.Receive;
 import akka.actor.typed.javadsl.TimerScheduler;
 import akka.actor.typed.receptionist.Receptionist;
+import io.parley.routing.DirectoryNotices;
 import io.parley.routing.EmbeddingDispatcher;
 import io.parley.routing.EmbeddingDispatcher.WorkerCommand;
 import io.parley.routing.WorkerDirectory;
@@ -25,6 +26,7 @@ import io.parley.routing.protocol.EmbeddingRequest;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.WorkerMessage;
 import io.parley.workers.Drain;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.Set;
@@ -36,8 +38,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * The actor that owns one encoder: loading, serving, draining. It registers with the {@code
  * WorkerDirectory} when the encoder is loaded, pulls requests while it holds less than two batches,
  * has them tokenized, and runs one batch of texts at a time, of whatever it holds. When the engine
- * fails, what it holds is handed back, and the encoder is loaded again after a while; meanwhile it
- * stays in the directory, and requests wait for it.
+ * fails or is stalled, what it holds is handed back, and the encoder is loaded again after a while;
+ * meanwhile it stays in the directory, and requests wait for it. The new one is probed: it takes
+ * one request of each dispatcher at most until it has computed one.
  */
 public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   /** What it says to itself. */
@@ -62,11 +65,15 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   private final EmbeddingSettings settings;
   private final InstantSource clock;
   private final EmbeddingPulls pulls;
+  private final DirectoryNotices notices; // outlives them, too
   private final CompletableFuture<Done> stopped = new CompletableFuture<>();
   private final Cancellable leavesWithTheNode;
 
   /** Empty until the encoder is loaded, and when it is being closed. */
   private Optional<TextBatches> texts = Optional.empty();
+
+  /** Whether the encoder is one in place of one that broke. Outlives the worker's restarts. */
+  private final AtomicBoolean onProbation;
 
   private boolean registered;
   private boolean draining;
@@ -91,17 +98,30 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
       EncoderReplica.Factory factory,
       EmbeddingSettings settings,
       InstantSource clock) {
-    Behavior<WorkerMessage> worker =
-        Behaviors.setup(
-            context ->
-                Behaviors.withTimers(
-                    timers ->
-                        new EmbeddingWorker(context, timers, model, factory, settings, clock)));
-    return Behaviors.supervise(worker)
-        .onFailure(
-            RuntimeException.class,
-            SupervisorStrategy.restartWithBackoff(
-                settings.restartMin(), settings.restartMax(), 0.1));
+    return Behaviors.setup(
+        outer -> {
+          AtomicBoolean onProbation = new AtomicBoolean();
+          DirectoryNotices notices = new DirectoryNotices(outer.getSelf());
+          Behavior<WorkerMessage> worker =
+              Behaviors.setup(
+                  context ->
+                      Behaviors.withTimers(
+                          timers ->
+                              new EmbeddingWorker(
+                                  context,
+                                  timers,
+                                  model,
+                                  factory,
+                                  settings,
+                                  clock,
+                                  onProbation,
+                                  notices)));
+          return Behaviors.supervise(worker)
+              .onFailure(
+                  RuntimeException.class,
+                  SupervisorStrategy.restartWithBackoff(
+                      settings.restartMin(), settings.restartMax(), 0.1));
+        });
   }
 
   private EmbeddingWorker(
@@ -110,14 +130,18 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
       ModelInfo model,
       EncoderReplica.Factory factory,
       EmbeddingSettings settings,
-      InstantSource clock) {
+      InstantSource clock,
+      AtomicBoolean onProbation,
+      DirectoryNotices notices) {
     super(context);
     this.timers = timers;
     this.model = model;
     this.settings = settings;
     this.clock = clock;
+    this.onProbation = onProbation;
     ActorRef<WorkerMessage> self = context.getSelf();
     this.pulls = new EmbeddingPulls(self, model.id());
+    this.notices = notices;
     leavesWithTheNode =
         CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
             .addCancellableTask(
@@ -161,8 +185,8 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
         .onMessage(Drain.class, this::onDrain)
         .onMessage(Leave.class, leave -> closeAndStop())
         .onMessage(Closed.class, closed -> Behaviors.stopped())
-        .onSignal(PreRestart.class, signal -> end(Reason.ENGINE_FAILED))
-        .onSignal(PostStop.class, signal -> end(Reason.STOPPING))
+        .onSignal(PreRestart.class, signal -> onBroken())
+        .onSignal(PostStop.class, signal -> onStopped())
         .build();
   }
 
@@ -200,6 +224,10 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onHeartbeat() {
+    Duration age = texts.map(TextBatches::batchAge).orElse(Duration.ZERO);
+    if (age.compareTo(settings.iterationTimeout()) > 0) {
+      return stalled(age);
+    }
     pulls.repeat();
     return settle();
   }
@@ -214,6 +242,7 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
       return this;
     }
     stopPulling();
+    notices.farewell();
     timers.startSingleTimer(new Leave(), drain.patience());
     return settle();
   }
@@ -237,9 +266,16 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     if (draining) {
       return texts.filter(held -> !held.isEmpty()).isPresent() ? this : closeAndStop();
     }
-    texts.ifPresent(
-        held -> pulls.update(BATCHES_HELD * settings.batchTokens() - held.estimatedTokens()));
+    texts.ifPresent(held -> pulls.update(room(held)));
     return this;
+  }
+
+  /** How many tokens it would take. */
+  private int room(TextBatches held) {
+    if (onProbation.get()) {
+      return held.isEmpty() ? 1 : 0;
+    }
+    return BATCHES_HELD * settings.batchTokens() - held.estimatedTokens();
   }
 
   /** It stops when the encoder's memory is free: who sees it gone may count on that. */
@@ -257,7 +293,9 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
   }
 
   private Behavior<WorkerMessage> onDescribe(WorkerDirectory.Describe message) {
-    message.replyTo().tell(new WorkerDirectory.Description(getContext().getSelf(), model));
+    if (!draining) {
+      notices.answer(message, model);
+    }
     return this;
   }
 
@@ -297,8 +335,18 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     if (message.failure().isPresent()) {
       return broken("The engine failed", message.failure().get());
     }
+    onProbation.set(false);
     texts.get().computed(message);
     return settle();
+  }
+
+  /** Nothing ends a batch that is stuck in native code: its memory is free when it comes back. */
+  private Behavior<WorkerMessage> stalled(Duration age) {
+    if (draining) {
+      getContext().getLog().error("A batch lasts {}: the encoder is stalled", age);
+      return Behaviors.stopped();
+    }
+    throw new IllegalStateException("A batch lasts " + age + ": the encoder is stalled");
   }
 
   /** It begins anew, by its supervision; one that is to go does not. */
@@ -315,8 +363,18 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
     texts.ifPresent(held -> held.refuseAll(reason, detail));
   }
 
-  private Behavior<WorkerMessage> end(Reason reason) {
-    refuseAll(reason, "the worker " + (reason == Reason.STOPPING ? "stops" : "failed"));
+  private Behavior<WorkerMessage> onBroken() {
+    onProbation.set(true);
+    pulls.broke();
+    return end();
+  }
+
+  private Behavior<WorkerMessage> onStopped() {
+    refuseAll(Reason.STOPPING, "the worker stops");
+    return end();
+  }
+
+  private Behavior<WorkerMessage> end() {
     leavesWithTheNode.cancel();
     ended.set(true);
     texts.ifPresent(TextBatches::close);

@@ -12,6 +12,7 @@ import io.parley.workers.embedding.HeldTexts.Held;
 import io.parley.workers.embedding.HeldTexts.Slot;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HashSet;
 import java.util.List;
@@ -50,6 +51,7 @@ final class TextBatches {
   private final InstantSource clock;
   private final HeldTexts held = new HeldTexts();
   private Batch running = Batch.NONE;
+  private long startedNanos; // the running batch
 
   TextBatches(
       ActorContext<WorkerMessage> context,
@@ -119,11 +121,19 @@ final class TextBatches {
     }
     Batch batch = new Batch(slots);
     running = batch;
+    startedNanos = System.nanoTime();
     context.pipeToSelf(
         encoder.embed(slots.stream().map(Slot::tokens).toList()),
         (vectors, failure) ->
             new Computed(
                 batch, vectors == null ? List.of() : vectors, Optional.ofNullable(failure)));
+  }
+
+  /** For how long the batch runs; zero when none does. */
+  Duration batchAge() {
+    return running == Batch.NONE
+        ? Duration.ZERO
+        : Duration.ofNanos(System.nanoTime() - startedNanos);
   }
 
   /** Whether this is not of an encoder before this one. */

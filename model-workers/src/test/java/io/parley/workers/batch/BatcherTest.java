@@ -161,6 +161,15 @@ class BatcherTest {
   }
 
   @Test
+  void workThatCameInItsLastMomentBeginsWhereThereIsRoom() {
+    Recorder last = new Recorder();
+    batcher.admit(Works.withDeadline(endless(1), NOW), PROMPT, 0, last);
+    batcher.iterate(NOW + 1);
+    assertThat(last.isEnded()).isFalse();
+    assertThat(last.prompt()).isPresent();
+  }
+
+  @Test
   void workThatDidNotBeginInTimeFails() {
     Batcher one = batcher(1, 32, 32, 10);
     Recorder running = new Recorder();

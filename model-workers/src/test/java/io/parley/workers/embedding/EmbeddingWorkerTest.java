@@ -10,6 +10,7 @@ import akka.actor.typed.ActorRef;
 import akka.actor.typed.receptionist.Receptionist;
 import com.typesafe.config.ConfigFactory;
 import io.parley.routing.EmbeddingDispatcher;
+import io.parley.routing.EmbeddingDispatcher.Broke;
 import io.parley.routing.EmbeddingDispatcher.Pull;
 import io.parley.routing.EmbeddingDispatcher.Withdrawn;
 import io.parley.routing.EmbeddingDispatcher.WorkerCommand;
@@ -61,8 +62,12 @@ class EmbeddingWorkerTest {
   @BeforeEach
   void startWorker() {
     receptionist(Receptionist.register(EmbeddingDispatcher.SERVICE_KEY, dispatcher.getRef()));
+    startWorker(Duration.ofMinutes(5));
+  }
+
+  private void startWorker(Duration iterationTimeout) {
     Duration soon = Duration.ofMillis(20);
-    EmbeddingSettings settings = new EmbeddingSettings(4, soon, soon, soon);
+    EmbeddingSettings settings = new EmbeddingSettings(4, soon, iterationTimeout, soon, soon);
     worker =
         KIT.spawn(
             EmbeddingWorker.create(
@@ -95,7 +100,10 @@ class EmbeddingWorkerTest {
   private Pull pull() {
     while (true) {
       WorkerCommand said = dispatcher.receiveMessage(Duration.ofSeconds(30));
-      if (said instanceof Pull pull && pull.tokens() > 0 && pull.number() != answered) {
+      if (said instanceof Pull pull
+          && pull.worker().equals(worker)
+          && pull.tokens() > 0
+          && pull.number() != answered) {
         return pull;
       }
     }
@@ -301,18 +309,41 @@ class EmbeddingWorkerTest {
     awaitBatch();
     ask("waiting", ALICE, "w");
     encoder.permits.release(10);
-    assertThat(List.of(refused(), refused()))
-        .extracting(Refused::reason)
-        .containsOnly(Reason.ENGINE_FAILED);
+    expectBroke();
     await().until(() -> encoder.closed);
-    long before = answered;
-    Pull anew = pull();
-    while (anew.number() == before + 1) { // said by the one that broke
-      anew = pull();
-    }
-    answer(anew.number(), texts("again", ALICE, "a"));
+    hand(texts("again", ALICE, "a"));
     assertThat(embedded().id()).isEqualTo("again");
     assertThat(second.batches).hasSize(1);
+  }
+
+  @Test
+  void aStalledEncoderIsReplacedAndTheNewOneIsProbedWithOneRequest() {
+    KIT.stop(worker);
+    encoders.add(encoder);
+    encoders.add(new FakeEncoder(1_000));
+    second.permits.drainPermits();
+    startWorker(Duration.ofMillis(100)); // with the second one
+    ask("running", ALICE, "r");
+
+    expectBroke(); // what it held goes to another worker
+
+    encoder.permits.release(10);
+    assertThat(pull().tokens()).as("a probe").isEqualTo(1);
+    hand(texts("probe", ALICE, "p"));
+    assertThat(embedded().id()).isEqualTo("probe");
+    assertThat(pull().tokens()).isEqualTo(8);
+    assertThat(second.closed).as("its batch still runs").isFalse();
+    second.permits.release(10);
+    await().until(() -> second.closed);
+  }
+
+  private void expectBroke() {
+    dispatcher.fishForMessage(
+        Duration.ofSeconds(30),
+        said ->
+            said instanceof Broke
+                ? FishingOutcomes.complete()
+                : FishingOutcomes.continueAndIgnore());
   }
 
   @Test

@@ -31,8 +31,17 @@ public sealed interface AttemptReport extends SessionInbox {
    * The dispatcher handed the work to this worker; the session watches it from now on. The worker
    * says so again every second or so until it has admitted the attempt, so that a session that was
    * recovered meanwhile adopts it.
+   *
+   * @param begun whether it is known to have a slot there: should the worker die, it may be by this
+   *     work's doing
    */
-  record Dispatched(AttemptId id, ActorRef<WorkerMessage> worker) implements AttemptReport {}
+  record Dispatched(AttemptId id, ActorRef<WorkerMessage> worker, boolean begun)
+      implements AttemptReport {
+    /** Of one that may wait there for a slot. */
+    public Dispatched(AttemptId id, ActorRef<WorkerMessage> worker) {
+      this(id, worker, false);
+    }
+  }
 
   /**
    * The worker took the attempt into its batch and knows its prompt. It says so again every second

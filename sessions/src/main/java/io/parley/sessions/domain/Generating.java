@@ -4,6 +4,7 @@ import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Finish;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.routing.protocol.Message;
+import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Role;
 import io.parley.routing.protocol.Token;
 import io.parley.sessions.SessionCommand.Failure;
@@ -65,9 +66,7 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
       return isCurrent(admit.turn(), admit.attempt()) ? admit(admit, now) : Decision.drop();
     }
     if (action instanceof LoseAttempt lost) {
-      return isCurrent(lost.turn(), lost.attempt())
-          ? nextAttempt(lost.cause(), now, limits)
-          : Decision.drop();
+      return isCurrent(lost.turn(), lost.attempt()) ? lose(lost, now, limits) : Decision.drop();
     }
     if (action instanceof FailTurn fail) {
       return isCurrent(fail.turn(), fail.attempt())
@@ -149,6 +148,21 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
     Answer whole = turn.answer().append(fresh);
     return conversation.textBytes() + request + whole.textBytes() > limits.textBytesMax()
         || conversation.storedBytes() + request + whole.storedBytes() > limits.storedBytesMax();
+  }
+
+  /** A work that its worker had begun was admitted, though what the prompt is was never said. */
+  private Decision lose(LoseAttempt lost, long now, SessionLimits limits) {
+    if (!lost.begun() || turn.admitted()) {
+      return nextAttempt(lost.cause(), now, limits);
+    }
+    PromptInfo unknown = new PromptInfo(0, 0, 0, turn.spec().request().model(), "");
+    TurnAdmitted begun =
+        new TurnAdmitted(now, turn.spec().number(), turn.attempt(), turn.prompt().orElse(unknown));
+    Generating admitted = (Generating) apply(begun);
+    List<SessionEvent> events = new ArrayList<>(List.of(begun));
+    Decision.Accept next = (Decision.Accept) admitted.nextAttempt(lost.cause(), now, limits);
+    events.addAll(next.events());
+    return new Decision.Accept(events, next.outcome());
   }
 
   private Decision nextAttempt(Failure cause, long now, SessionLimits limits) {

@@ -20,7 +20,8 @@ package io.parley.sessions.domain;
  * Generating  ... with a finish, or the      ..., TurnCompleted                  Idle
  *              session has no room for more
  * Generating  Append (gap, or nothing new)   none: told the next index           Generating
- * Generating  LoseAttempt (this attempt)     AttemptStarted(n + 1)               Generating
+ * Generating  LoseAttempt (this attempt)     [TurnAdmitted], AttemptStarted      Generating
+ *                                            (n + 1)
  * Generating  ... once too often             TurnFailed(ATTEMPTS_EXHAUSTED)      Idle
  * Generating  FailTurn (this attempt)        TurnFailed                          Idle
  * Generating  CancelTurn                     TurnCancelled                       Idle

@@ -54,8 +54,17 @@ public sealed interface SessionAction {
       Optional<Finish> finish)
       implements SessionAction {}
 
-  /** The attempt is lost and another may do better. */
-  record LoseAttempt(int turn, int attempt, Failure cause) implements SessionAction {}
+  /**
+   * The attempt is lost and another may do better.
+   *
+   * @param begun whether its worker died with it, and is known to have begun it though it had not
+   *     said what the prompt is
+   */
+  record LoseAttempt(int turn, int attempt, Failure cause, boolean begun) implements SessionAction {
+    public LoseAttempt(int turn, int attempt, Failure cause) {
+      this(turn, attempt, cause, false);
+    }
+  }
 
   /** The attempt is lost and no other would do better. */
   record FailTurn(int turn, int attempt, Failure cause) implements SessionAction {}
