@@ -7,6 +7,7 @@ import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import io.parley.persistence.JournalTables.ExistingTable;
 import io.parley.persistence.JournalTables.Table;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -31,7 +32,6 @@ public final class JournalSchema {
   private static final Logger LOG = LoggerFactory.getLogger(JournalSchema.class);
 
   private static final String META_TABLE = "parley_schema";
-  private static final UUID META_TABLE_ID = UUID.fromString("6c9c1f0e-7a54-5b1c-9f3e-2f6d0c3b8a11");
   private static final String LOCK = "lock";
   private static final String JOURNAL_ID = "journal-id";
   private static final String EVENTS_PER_PARTITION = "events-per-partition";
@@ -100,7 +100,7 @@ public final class JournalSchema {
         "CREATE TABLE IF NOT EXISTS "
             + meta()
             + " (name text PRIMARY KEY, value text) WITH id = "
-            + META_TABLE_ID);
+            + metaTableId());
     awaitAgreement(session);
     String owner = UUID.randomUUID().toString();
     lock(session, owner, deadline);
@@ -266,6 +266,11 @@ public final class JournalSchema {
 
   private String meta() {
     return metaTable(settings);
+  }
+
+  /** Fixed, and another one in each keyspace: Cassandra knows its tables by their ids alone. */
+  private UUID metaTableId() {
+    return UUID.nameUUIDFromBytes(meta().getBytes(StandardCharsets.UTF_8));
   }
 
   /** Parley's own table in the journal's keyspace: few rows, each changed by one statement. */
