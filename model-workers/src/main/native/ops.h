@@ -39,13 +39,15 @@ struct Execution {
   explicit Execution(const Tensor& tensor) {
     require(tensor.size() == 2, "execution is not a variant and a number of threads");
     const int variant = tensor.ints()[0];
-    const int count = tensor.ints()[1];
+    const int count = tensor.ints()[1] & 0xffff;
+    const int group = tensor.ints()[1] >> 16;
     require(count >= 1 && count <= kThreadsMax, "the number of threads is out of range");
     kernels = parley::kernels(variant);
     if (kernels == nullptr) {
       throw OpError(TF_UNIMPLEMENTED, "this CPU or this build lacks the variant of the kernels");
     }
-    threads = &ThreadPool::shared(count);
+    require(group >= 0, "the group of cores is out of range");
+    threads = &ThreadPool::shared(count, group);
   }
 
   const Kernels* kernels;

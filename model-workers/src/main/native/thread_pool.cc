@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "flush_denormals.h"
 
@@ -48,12 +49,12 @@ void ThreadPool::close() {
   }
 }
 
-ThreadPool& ThreadPool::shared(int threads) {
+ThreadPool& ThreadPool::shared(int threads, int group) {
   // never destroyed: at the end of the process a thread may still be in its loop
   static auto* mutex = new std::mutex;
-  static auto* pools = new std::map<int, std::unique_ptr<ThreadPool>>;
+  static auto* pools = new std::map<std::pair<int, int>, std::unique_ptr<ThreadPool>>;
   std::lock_guard<std::mutex> lock(*mutex);
-  std::unique_ptr<ThreadPool>& pool = (*pools)[threads];
+  std::unique_ptr<ThreadPool>& pool = (*pools)[{threads, group}];
   if (!pool) {
     pool = std::make_unique<ThreadPool>(threads);
   }

@@ -38,8 +38,13 @@ class ThreadPool {
    */
   void run(int64_t items, Item item, const void* context);
 
-  /** The pool with so many threads, which lives as long as the process. */
-  static ThreadPool& shared(int threads);
+  /**
+   * The pool with so many threads of a group of cores, which lives as long as the process. Its threads are
+   * bound to the cores of whoever asks for it first.
+   *
+   * @param group 0: of no cores of its own
+   */
+  static ThreadPool& shared(int threads, int group);
 
  private:
   struct alignas(64) Share {  // a cache line each

@@ -12,6 +12,7 @@ import io.parley.routing.protocol.ModelId;
 import io.parley.workers.Drain;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.embedding.EmbeddingSettings;
+import io.parley.workers.engine.Device;
 import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
@@ -57,8 +58,11 @@ final class LoadedModel implements LoadableModel {
     EngineSettings engineDefaults = EngineSettings.from(config);
     BatcherSettings batcher = BatcherSettings.from(config);
     this.store = ModelStore.in(engineDefaults.cacheFolder());
-    this.engineSettings =
-        order.kvMemoryBytes().map(engineDefaults::withKvMemory).orElse(engineDefaults);
+    EngineSettings placed = order.device().map(engineDefaults::withDevice).orElse(engineDefaults);
+    if (placed.device() instanceof Device.Cores cores) {
+      cores.requireHere();
+    }
+    this.engineSettings = order.kvMemoryBytes().map(placed::withKvMemory).orElse(placed);
     this.batcherSettings = order.slots().map(batcher::withSlots).orElse(batcher);
     this.embeddingSettings = EmbeddingSettings.from(config);
   }
@@ -66,6 +70,11 @@ final class LoadedModel implements LoadableModel {
   @Override
   public String engine() {
     return "tensorflow";
+  }
+
+  @Override
+  public String device() {
+    return engineSettings.device().label();
   }
 
   @Override

@@ -36,6 +36,7 @@ final class SimulatedModel implements LoadableModel {
    */
   SimulatedModel(ModelOrder order, Config config) {
     settings = SimulatedSettings.of(config, order.spec());
+    order.requireNoDevice();
     if (order.kvMemoryBytes().isPresent()) {
       throw new IllegalArgumentException(
           "a simulated model has no kv-memory; its size is said by kv-tokens behind its name");
@@ -50,6 +51,11 @@ final class SimulatedModel implements LoadableModel {
   @Override
   public String engine() {
     return "simulated";
+  }
+
+  @Override
+  public String device() {
+    return "none";
   }
 
   @Override

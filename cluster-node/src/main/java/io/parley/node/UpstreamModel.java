@@ -65,6 +65,7 @@ final class UpstreamModel implements LoadableModel {
    */
   UpstreamModel(ModelOrder order, Config config) {
     spec = UpstreamSpec.parse(order.spec());
+    order.requireNoDevice();
     if (order.kvMemoryBytes().isPresent()) {
       throw new IllegalArgumentException(
           "a model of an upstream has no kv-memory here; the server has it");
@@ -79,6 +80,11 @@ final class UpstreamModel implements LoadableModel {
   @Override
   public String engine() {
     return "upstream";
+  }
+
+  @Override
+  public String device() {
+    return "server";
   }
 
   @Override

@@ -364,7 +364,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         replica.map(Replica::slots).orElse(0),
         settings.weight(),
         meter.firstTokenMillis(),
-        meter.prefillTokensPerSecond());
+        meter.prefillTokensPerSecond(),
+        replica.map(Replica::device).orElse(""));
   }
 
   private void tickWhileNeeded() {

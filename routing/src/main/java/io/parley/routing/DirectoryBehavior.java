@@ -114,7 +114,8 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   }
 
   private void miss(ModelInfo model) {
-    if (known.values().stream().noneMatch(served -> served.id().equals(model.id()))) {
+    boolean served = known.values().stream().anyMatch(other -> other.id().equals(model.id()));
+    if (!served && !forgetAfter.isZero()) {
       missed.put(model.id(), new Missed(model, System.nanoTime() + forgetAfter.toNanos()));
     }
   }

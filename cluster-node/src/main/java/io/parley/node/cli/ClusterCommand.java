@@ -105,7 +105,7 @@ final class ClusterCommand implements Runnable {
       mixinStandardHelpOptions = true,
       description = "Lists what each worker node serves, and how busy it is.")
   static final class Workers extends Listing {
-    private static final String ROW = "%-26s  %-44s  %-9s  %9s  %8s  %s%n";
+    private static final String ROW = "%-26s  %-44s  %-9s  %-14s  %9s  %8s  %s%n";
 
     Workers() {
       super("/workers");
@@ -114,11 +114,11 @@ final class ClusterCommand implements Runnable {
     @Override
     void print(JsonNode rows) {
       System.out.printf(
-          Locale.ROOT, ROW, "NODE", "MODEL", "STATE", "SLOTS", "WAITING", "KV BLOCKS");
+          Locale.ROOT, ROW, "NODE", "MODEL", "STATE", "DEVICE", "SLOTS", "WAITING", "KV BLOCKS");
       for (JsonNode row : rows) {
         String node = row.path("node").asText();
         if (!row.path("answers").asBoolean()) {
-          System.out.printf(Locale.ROOT, ROW, node, "-", "silent", "-", "-", "-");
+          System.out.printf(Locale.ROOT, ROW, node, "-", "silent", "-", "-", "-", "-");
         }
         for (JsonNode model : row.path("models")) {
           boolean loaded = model.has("slots");
@@ -129,6 +129,7 @@ final class ClusterCommand implements Runnable {
               node,
               model.path("model").asText(),
               model.path("state").asText(),
+              model.path("device").asText(),
               loaded ? model.path("running").asInt() + "/" + model.path("slots").asInt() : "-",
               loaded ? model.path("waiting").asText() : "-",
               loaded ? (blocks - model.path("kv_blocks_free").asInt()) + "/" + blocks : "-");

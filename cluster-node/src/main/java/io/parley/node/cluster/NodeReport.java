@@ -3,6 +3,7 @@ package io.parley.node.cluster;
 import io.parley.node.models.ModelStatus;
 import io.parley.routing.protocol.CborSerializable;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /** What a node says of its models. */
@@ -16,9 +17,14 @@ public record NodeReport(List<Worker> workers) implements CborSerializable {
    *
    * @param model {@code name@version} as soon as it is known, else what was asked for
    * @param state as {@code parley model ps} names it
+   * @param device what it is computed on
    * @param load while it is loaded
    */
-  public record Worker(String model, String state, Optional<Load> load) {}
+  public record Worker(String model, String state, String device, Optional<Load> load) {
+    public Worker {
+      device = Objects.requireNonNullElse(device, ""); // of a node that does not say
+    }
+  }
 
   /**
    * What a worker does.
@@ -37,6 +43,7 @@ public record NodeReport(List<Worker> workers) implements CborSerializable {
     return new Worker(
         model.id().map(Object::toString).orElse(model.spec()),
         model.state().label(),
+        model.device(),
         model
             .activity()
             .map(

@@ -7,15 +7,21 @@ import akka.cluster.sharding.ShardRegion.ShardState;
 import akka.cluster.sharding.typed.ClusterShardingQuery;
 import akka.cluster.sharding.typed.GetShardRegionState;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
+import akka.cluster.typed.Cluster;
 import akka.http.javadsl.model.HttpResponse;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.node.cluster.ClusterView;
 import io.parley.node.cluster.NodeReport;
 import io.parley.node.models.ModelState;
+import io.parley.routing.Dispatcher;
+import io.parley.routing.Dispatcher.Inspection;
+import io.parley.routing.Dispatcher.WorkerView;
+import io.parley.routing.Dispatchers;
 import io.parley.routing.WorkerDirectory;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.SessionInbox;
+import io.parley.sessions.SessionSharding;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -38,6 +44,7 @@ final class ClusterRoutes {
   void addTo(Router router) {
     router.get("/cluster", call -> view.members().thenApply(ClusterRoutes::members));
     router.get("/cluster/shards", call -> shards());
+    router.get("/cluster/queues", call -> queues());
     router.get("/cluster/workers", call -> view.workers().thenApply(ClusterRoutes::workers));
     router.get("/cluster/models", call -> view.workers().thenApply(this::models));
     router.postWithoutBody("/cluster/{node}/drain", this::drain);
@@ -105,7 +112,11 @@ final class ClusterRoutes {
   }
 
   private static ObjectNode worker(NodeReport.Worker worker) {
-    ObjectNode json = Json.object().put("model", worker.model()).put("state", worker.state());
+    ObjectNode json =
+        Json.object()
+            .put("model", worker.model())
+            .put("state", worker.state())
+            .put("device", worker.device());
     worker
         .load()
         .ifPresent(
@@ -149,6 +160,34 @@ final class ClusterRoutes {
   private static ObjectNode list() {
     ObjectNode list = Json.object().put("object", "list");
     list.putArray("data");
+    return list;
+  }
+
+  /** What waits at the dispatcher of this node, and is on its way from there. */
+  private CompletionStage<HttpResponse> queues() {
+    if (!Cluster.get(system).selfMember().hasRole(SessionSharding.ROLE)) {
+      return CompletableFuture.completedFuture(Replies.ok(list()));
+    }
+    return AskPattern.<Dispatcher.Command, Inspection>ask(
+            Dispatchers.get(system).local(), Dispatcher.Inspect::new, PATIENCE, system.scheduler())
+        .thenApply(held -> Replies.ok(json(held)));
+  }
+
+  private static ObjectNode json(Inspection held) {
+    ObjectNode list = list();
+    held.waiting()
+        .forEach(
+            (model, waiting) -> {
+              List<WorkerView> workers =
+                  held.workers().stream().filter(worker -> worker.model().equals(model)).toList();
+              ((ArrayNode) list.path("data"))
+                  .addObject()
+                  .put("object", "cluster.queue")
+                  .put("model", model.toString())
+                  .put("waiting", waiting)
+                  .put("workers", workers.size())
+                  .put("under_way", workers.stream().mapToInt(WorkerView::underWay).sum());
+            });
     return list;
   }
 

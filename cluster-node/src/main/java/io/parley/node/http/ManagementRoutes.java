@@ -117,7 +117,7 @@ final class ManagementRoutes {
     Optional<Integer> slots = body.integer("slots", 1, 4096).map(Long::intValue);
     ModelOrder order;
     try {
-      order = new ModelOrder(model, kvMemory, slots);
+      order = ModelOrder.of(model, kvMemory, slots);
     } catch (IllegalArgumentException e) {
       throw JsonInput.invalid("model", "is not one: " + e.getMessage() + ".");
     }
@@ -189,6 +189,7 @@ final class ManagementRoutes {
             .put("number", model.number())
             .put("requested", model.spec())
             .put("engine", model.engine())
+            .put("device", model.device())
             .put("model", model.id().map(Object::toString).orElse(null))
             .put("kind", model.kind().map(ModelKind::label).orElse(null))
             .put("state", model.state().label())

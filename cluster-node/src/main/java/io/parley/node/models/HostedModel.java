@@ -104,6 +104,7 @@ final class HostedModel {
         number,
         order.spec(),
         model.engine(),
+        model.device(),
         id,
         id.map(known -> model.kind()),
         state,

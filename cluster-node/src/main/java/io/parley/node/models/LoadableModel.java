@@ -22,6 +22,9 @@ public interface LoadableModel extends AutoCloseable {
   /** What runs it, in a word: "tensorflow", "simulated", "upstream". */
   String engine();
 
+  /** What it is computed on: "cpu", "cpu:cores=0-3", "gpu:0"; "server" or "none" if not here. */
+  String device();
+
   /** Looks for it without fetching anything; false when it has to be fetched. */
   boolean find();
 

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param number names it among all that this process was asked to load
  * @param spec what was asked for
  * @param engine what runs it
+ * @param device what it is computed on
  * @param id as soon as it is known
  * @param kind known with the id
  * @param since when it came into its state
@@ -23,6 +24,7 @@ public record ModelStatus(
     long number,
     String spec,
     String engine,
+    String device,
     Optional<ModelId> id,
     Optional<ModelKind> kind,
     ModelState state,

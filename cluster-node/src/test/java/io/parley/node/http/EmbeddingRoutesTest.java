@@ -47,7 +47,11 @@ class EmbeddingRoutesTest {
 
   @BeforeAll
   static void start() {
-    edge = RunningEdge.start(new FakeSessions(), "parley.http.embedding-timeout = 20s");
+    edge =
+        RunningEdge.start(
+            new FakeSessions(),
+            "parley.http.embedding-timeout = 20s",
+            "parley.routing.forget-model-after = 0s"); // or it would be waited for
   }
 
   @AfterAll

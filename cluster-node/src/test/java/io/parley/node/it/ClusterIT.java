@@ -133,6 +133,7 @@ class ClusterIT {
             node -> {
               assertThat(node.at("/models/0/model").asText()).startsWith(ApiClient.MODEL + "@");
               assertThat(node.at("/models/0/slots").asInt()).isEqualTo(4);
+              assertThat(node.at("/models/0/device").asText()).isEqualTo("cpu");
             });
     assertThat(command(first, "models"))
         .contains(ApiClient.MODEL, cluster.address(0) + "," + cluster.address(2));

@@ -59,6 +59,11 @@ public final class FakeModel implements LoadableModel {
   }
 
   @Override
+  public String device() {
+    return "cpu";
+  }
+
+  @Override
   public String description() {
     return id + ", fake";
   }

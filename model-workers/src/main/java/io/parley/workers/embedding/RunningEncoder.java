@@ -23,6 +23,7 @@ final class RunningEncoder {
     String name = "encoder-" + replica.model().id().name();
     this.engineThread = thread(name);
     this.tokenizerThread = thread(name + "-tokenizer");
+    engineThread.execute(replica.encoder()::ownThread);
   }
 
   private static ExecutorService thread(String name) {

@@ -22,6 +22,14 @@ public interface Encoder extends AutoCloseable {
    */
   float[][] embed(List<int[]> texts);
 
+  /** The calling thread is the one that calls from now on; a device may bind it to its cores. */
+  default void ownThread() {}
+
+  /** What it computes on, as {@link Device} names it. */
+  default String device() {
+    return Device.CPU.label();
+  }
+
   @Override
   void close();
 }

@@ -11,10 +11,11 @@ import java.util.Optional;
  * @param cacheFolder natives and imported models
  * @param kernels Parley's own operations, or none
  * @param arithmetic of the graph without kernels; empty: by what the CPU can do
- * @param threads cores that one step uses; 0: all of the machine
+ * @param threads cores that one step uses; 0: all of the device
  * @param kvMemoryBytes for keys and values, when {@code kvBlocks} is 0
  * @param kvBlocks number of KV blocks; 0: as many as fit {@code kvMemoryBytes}
  * @param maxBatchTokens the most input tokens of one step
+ * @param device where the model is computed
  */
 public record EngineSettings(
     Path cacheFolder,
@@ -23,7 +24,8 @@ public record EngineSettings(
     int threads,
     long kvMemoryBytes,
     int kvBlocks,
-    int maxBatchTokens) {
+    int maxBatchTokens,
+    Device device) {
   /** Positions in a KV block; part of the graph. */
   public static final int BLOCK_SIZE = 64;
 
@@ -47,6 +49,26 @@ public record EngineSettings(
     }
   }
 
+  /** On the whole CPU. */
+  public EngineSettings(
+      Path cacheFolder,
+      Kernels kernels,
+      Optional<Arithmetic> arithmetic,
+      int threads,
+      long kvMemoryBytes,
+      int kvBlocks,
+      int maxBatchTokens) {
+    this(
+        cacheFolder,
+        kernels,
+        arithmetic,
+        threads,
+        kvMemoryBytes,
+        kvBlocks,
+        maxBatchTokens,
+        Device.CPU);
+  }
+
   /**
    * Reads the whole configuration of a node.
    *
@@ -62,19 +84,37 @@ public record EngineSettings(
         config.getInt("threads"),
         config.getBytes("kv-memory"),
         config.getInt("kv-blocks"),
-        config.getInt("max-batch-tokens"));
+        config.getInt("max-batch-tokens"),
+        device(config.getString("device")));
   }
 
   /** The same with other KV memory, of so many bytes. */
   public EngineSettings withKvMemory(long bytes) {
-    return new EngineSettings(cacheFolder, kernels, arithmetic, threads, bytes, 0, maxBatchTokens);
+    return new EngineSettings(
+        cacheFolder, kernels, arithmetic, threads, bytes, 0, maxBatchTokens, device);
+  }
+
+  /** The same on another device. */
+  public EngineSettings withDevice(Device other) {
+    return new EngineSettings(
+        cacheFolder,
+        kernels,
+        arithmetic,
+        threads,
+        kvMemoryBytes,
+        kvBlocks,
+        maxBatchTokens,
+        other);
   }
 
   /** The cores that one step uses. */
   public int cores() {
-    return threads == 0
-        ? Math.min(Runtime.getRuntime().availableProcessors(), THREADS_MAX)
-        : threads;
+    if (threads > 0) {
+      return threads;
+    }
+    return device instanceof Device.Cores own
+        ? own.numbers().size()
+        : Math.min(Runtime.getRuntime().availableProcessors(), THREADS_MAX);
   }
 
   /** {@code $XDG_CACHE_HOME/parley}, by default {@code ~/.cache/parley}. */
@@ -85,6 +125,14 @@ public record EngineSettings(
             ? Path.of(System.getProperty("user.home"), ".cache")
             : Path.of(xdg);
     return caches.resolve("parley");
+  }
+
+  private static Device device(String text) {
+    try {
+      return Device.parse(text);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(PATH + "device is wrong: " + e.getMessage(), e);
+    }
   }
 
   private static Optional<Arithmetic> arithmetic(String text) {

@@ -136,6 +136,11 @@ public final class EngineReplica implements Replica {
     return variant;
   }
 
+  @Override
+  public String device() {
+    return engine.device();
+  }
+
   /** The batcher's figures after the latest iteration. */
   public BatcherStats stats() {
     return stats;
@@ -252,6 +257,7 @@ public final class EngineReplica implements Replica {
 
   private void runEngine() {
     try {
+      engine.ownThread();
       boolean work = false;
       while (ending.get() == null) {
         Runnable command = work ? inbox.poll() : inbox.take();

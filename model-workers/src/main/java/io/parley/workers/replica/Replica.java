@@ -7,6 +7,7 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
+import io.parley.workers.engine.Device;
 import java.time.Duration;
 
 /**
@@ -41,6 +42,11 @@ public interface Replica extends AutoCloseable {
    * a work alone says nothing of the kind.
    */
   boolean isBroken();
+
+  /** What it computes on, in a word. */
+  default String device() {
+    return Device.CPU.label();
+  }
 
   /** How long the iteration that runs now has lasted; zero between two, or when nobody can say. */
   default Duration iterationAge() {

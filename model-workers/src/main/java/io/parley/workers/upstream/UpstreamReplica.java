@@ -172,6 +172,11 @@ public final class UpstreamReplica implements Replica {
     return variant;
   }
 
+  @Override
+  public String device() {
+    return "server";
+  }
+
   /** How many works are at the server. */
   public int running() {
     return works.size() - waiting();

@@ -77,6 +77,11 @@ final class KernelGraph {
     return Optional.empty();
   }
 
+  /** Threads and, from the 17th bit on, the group of cores whose pool they are of. */
+  static int threads(int count, int group) {
+    return count | group << 16;
+  }
+
   /** The number by which the operations know a variant. */
   static int number(Kernels variant) {
     return switch (variant) {

@@ -18,6 +18,11 @@ final class KernelPass implements ForwardPass {
   private final int threads;
   private final NDArray execution; // lives as long as the graph
 
+  /**
+   * A pass.
+   *
+   * @param threads as {@link KernelGraph#threads} has them
+   */
   KernelPass(LoadedGraph graph, Kernels variant, int threads) {
     this.graph = graph;
     this.variant = variant;

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.parley.workers.encoder.EncoderConfig;
 import io.parley.workers.encoder.EncoderTensors;
+import io.parley.workers.engine.Device;
 import io.parley.workers.engine.Encoder;
 import io.parley.workers.engine.EncoderSpec;
 import io.parley.workers.engine.EngineException;
@@ -11,6 +12,7 @@ import io.parley.workers.engine.EngineMemory;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
+import io.parley.workers.engine.ThreadBinding;
 import io.parley.workers.engine.WeightType;
 import io.parley.workers.safetensors.SafetensorsFile;
 import java.nio.FloatBuffer;
@@ -31,8 +33,17 @@ public final class TensorFlowEncoder implements Encoder {
   private final EncoderSpec spec;
   private final LoadedGraph graph;
   private final Optional<NDArray> execution; // lives as long as the graph; empty: the pure graph
+  private final Device device;
+  private final ThreadBinding binding;
 
-  private TensorFlowEncoder(EncoderSpec spec, LoadedGraph graph, Optional<NDArray> execution) {
+  private TensorFlowEncoder(
+      EncoderSpec spec,
+      LoadedGraph graph,
+      Optional<NDArray> execution,
+      Device device,
+      ThreadBinding binding) {
+    this.device = device;
+    this.binding = binding;
     this.spec = spec;
     this.graph = graph;
     this.execution = execution;
@@ -51,6 +62,16 @@ public final class TensorFlowEncoder implements Encoder {
    */
   public static TensorFlowEncoder load(
       Path weights, String sha256, EngineSettings settings, ImportListener listener) {
+    ThreadBinding binding = ThreadBinding.to(settings.device());
+    return binding.during(() -> load(weights, sha256, settings, listener, binding));
+  }
+
+  private static TensorFlowEncoder load(
+      Path weights,
+      String sha256,
+      EngineSettings settings,
+      ImportListener listener,
+      ThreadBinding binding) {
     Natives.prepare(settings.cacheFolder(), listener);
     EncoderConfig config = EncoderConfig.read(weights);
     Optional<Kernels> kernels;
@@ -58,6 +79,7 @@ public final class TensorFlowEncoder implements Encoder {
     try (SafetensorsFile file = SafetensorsFile.open(weights)) {
       EncoderTensors.check(file, config);
       TensorFlowEngine.startRuntime();
+      Devices.require(settings.device());
       kernels =
           TensorFlowEngine.chooseKernels(
               settings, EncoderKernelGraph.obstacle(config), WeightType.BF16);
@@ -81,13 +103,16 @@ public final class TensorFlowEncoder implements Encoder {
             config.hidden(),
             kernels.map(variant -> "parley-" + variant.label()).orElse("tf-graph-f32"));
     int threads = kernels.isPresent() ? 1 : settings.cores();
+    if (kernels.isEmpty()) {
+      Devices.requireThreadsOfItsOwn(settings.device());
+    }
     LoadedGraph graph =
         LoadedGraph.open(
             savedModel,
             kernels.isPresent()
                 ? List.of(EncoderKernelGraph.EMBED, GraphVariables.GIVE_BACK)
                 : List.of(EncoderGraph.EMBED),
-            TensorFlowEngine.sessionOptions(threads));
+            Devices.options(TensorFlowEngine.sessionOptions(threads), settings.device()));
     try {
       return new TensorFlowEncoder(
           spec,
@@ -95,7 +120,11 @@ public final class TensorFlowEncoder implements Encoder {
           kernels.map(
               variant ->
                   LoadedGraph.vector(
-                      graph.newManager(), KernelGraph.number(variant), settings.cores())));
+                      graph.newManager(),
+                      KernelGraph.number(variant),
+                      KernelGraph.threads(settings.cores(), binding.group()))),
+          settings.device(),
+          binding);
     } catch (RuntimeException e) {
       graph.close();
       throw new EngineException("TensorFlow cannot start the model: " + e.getMessage(), e);
@@ -132,6 +161,20 @@ public final class TensorFlowEncoder implements Encoder {
   @Override
   public float[][] embed(List<int[]> texts) {
     texts.forEach(this::check);
+    return binding.during(() -> compute(texts));
+  }
+
+  @Override
+  public void ownThread() {
+    binding.bindForGood();
+  }
+
+  @Override
+  public String device() {
+    return device.label();
+  }
+
+  private float[][] compute(List<int[]> texts) {
     float[][] embeddings = new float[texts.size()][];
     try {
       if (execution.isPresent()) {

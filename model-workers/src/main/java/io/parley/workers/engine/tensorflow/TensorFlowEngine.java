@@ -1,6 +1,7 @@
 package io.parley.workers.engine.tensorflow;
 
 import io.parley.workers.engine.Arithmetic;
+import io.parley.workers.engine.Device;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineMemory;
@@ -10,6 +11,7 @@ import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.RowSums;
 import io.parley.workers.engine.StepInput;
+import io.parley.workers.engine.ThreadBinding;
 import io.parley.workers.engine.UnsupportedModelException;
 import io.parley.workers.engine.WeightType;
 import io.parley.workers.gguf.GgufFile;
@@ -38,12 +40,22 @@ public final class TensorFlowEngine implements Engine {
   private final ForwardPass pass;
   private final StepCost cost;
   private final Logits logits;
+  private final Device device;
+  private final ThreadBinding binding;
 
-  private TensorFlowEngine(EngineSpec spec, LoadedGraph graph, ForwardPass pass, StepCost cost) {
+  private TensorFlowEngine(
+      EngineSpec spec,
+      LoadedGraph graph,
+      ForwardPass pass,
+      StepCost cost,
+      Device device,
+      ThreadBinding binding) {
     this.spec = spec;
     this.graph = graph;
     this.pass = pass;
     this.cost = cost;
+    this.device = device;
+    this.binding = binding;
     this.logits = new Logits(spec.vocabularySize());
   }
 
@@ -64,6 +76,17 @@ public final class TensorFlowEngine implements Engine {
       WeightType weights,
       EngineSettings settings,
       ImportListener listener) {
+    ThreadBinding binding = ThreadBinding.to(settings.device());
+    return binding.during(() -> load(gguf, sha256, weights, settings, listener, binding));
+  }
+
+  private static TensorFlowEngine load(
+      Path gguf,
+      String sha256,
+      WeightType weights,
+      EngineSettings settings,
+      ImportListener listener,
+      ThreadBinding binding) {
     Natives.prepare(settings.cacheFolder(), listener);
     DecoderConfig config;
     Optional<Kernels> kernels;
@@ -72,6 +95,7 @@ public final class TensorFlowEngine implements Engine {
     try (GgufFile file = GgufFile.open(gguf)) {
       config = DecoderSupport.read(file);
       startRuntime();
+      Devices.require(settings.device());
       kernels = chooseKernels(settings, KernelGraph.obstacle(config), weights);
       recipe =
           kernels.isPresent() ? Recipe.ofKernels(weights) : Recipe.ofGraph(arithmetic(settings));
@@ -97,11 +121,18 @@ public final class TensorFlowEngine implements Engine {
               List.of(
                   KernelGraph.STEP, KernelGraph.RESET, KernelGraph.WEIGH, GraphVariables.GIVE_BACK),
               sessionOptions(1));
-      return start(spec, graph, new KernelPass(graph, kernels.get(), settings.cores()), cost);
+      int threads = KernelGraph.threads(settings.cores(), binding.group());
+      ForwardPass pass = new KernelPass(graph, kernels.get(), threads);
+      return start(spec, graph, pass, cost, settings.device(), binding);
     }
+    Devices.requireThreadsOfItsOwn(settings.device());
     LoadedGraph graph =
-        LoadedGraph.open(savedModel, DecoderGraph.SIGNATURES, sessionOptions(settings.cores()));
-    return start(spec, graph, new PlannedPass(graph, spec, config), cost);
+        LoadedGraph.open(
+            savedModel,
+            DecoderGraph.SIGNATURES,
+            Devices.options(sessionOptions(settings.cores()), settings.device()));
+    return start(
+        spec, graph, new PlannedPass(graph, spec, config), cost, settings.device(), binding);
   }
 
   /**
@@ -124,7 +155,9 @@ public final class TensorFlowEngine implements Engine {
 
   /** Whether a model that they fit is run by the kernels. */
   static boolean mayUseKernels(EngineSettings settings) {
-    return settings.kernels() != Kernels.OFF && KernelLibrary.isThere();
+    return settings.kernels() != Kernels.OFF
+        && !(settings.device() instanceof Device.Gpu)
+        && KernelLibrary.isThere();
   }
 
   static boolean runtimeStarted() {
@@ -161,8 +194,17 @@ public final class TensorFlowEngine implements Engine {
       requireNoKernels(weights, "parley.engine.kernels is off");
       return Optional.empty();
     }
-    CpuFeatures cpu = CpuFeatures.ofThisMachine();
     boolean byName = settings.kernels() != Kernels.AUTO;
+    if (settings.device() instanceof Device.Gpu gpu) {
+      if (byName) {
+        throw new IllegalArgumentException(
+            "parley.engine.kernels is %s, and these run on the CPU, not on %s"
+                .formatted(settings.kernels().label(), gpu.label()));
+      }
+      requireNoKernels(weights, "they do not run on " + gpu.label());
+      return Optional.empty();
+    }
+    CpuFeatures cpu = CpuFeatures.ofThisMachine();
     Kernels variant = byName ? settings.kernels() : cpu.bestKernels();
     Optional<String> obstacle =
         cpu.runs(variant) ? ofModel : Optional.of("this CPU lacks its instructions");
@@ -227,10 +269,15 @@ public final class TensorFlowEngine implements Engine {
   }
 
   private static TensorFlowEngine start(
-      EngineSpec spec, LoadedGraph graph, ForwardPass pass, StepCost cost) {
+      EngineSpec spec,
+      LoadedGraph graph,
+      ForwardPass pass,
+      StepCost cost,
+      Device device,
+      ThreadBinding binding) {
     try {
       pass.reset(spec.blocks());
-      return new TensorFlowEngine(spec, graph, pass, cost);
+      return new TensorFlowEngine(spec, graph, pass, cost, device, binding);
     } catch (RuntimeException e) {
       graph.close();
       throw new EngineException("TensorFlow cannot start the model: " + e.getMessage(), e);
@@ -257,22 +304,38 @@ public final class TensorFlowEngine implements Engine {
   @Override
   public FloatBuffer step(StepInput input) {
     StepChecks.check(input, spec);
-    try {
-      logits.forget();
-      pass.run(input, logits);
-    } catch (RuntimeException e) {
-      throw new EngineException("TensorFlow failed in a step: " + e.getMessage(), e);
-    }
-    return logits.all();
+    return binding.during(
+        () -> {
+          try {
+            logits.forget();
+            pass.run(input, logits);
+          } catch (RuntimeException e) {
+            throw new EngineException("TensorFlow failed in a step: " + e.getMessage(), e);
+          }
+          return logits.all();
+        });
+  }
+
+  @Override
+  public void ownThread() {
+    binding.bindForGood();
+  }
+
+  @Override
+  public String device() {
+    return device.label();
   }
 
   @Override
   public Optional<RowSums> weigh(int[] rows, double[] scales) {
-    try {
-      return pass.weigh(logits, rows, scales);
-    } catch (RuntimeException e) {
-      throw new EngineException("TensorFlow failed to weigh logits: " + e.getMessage(), e);
-    }
+    return binding.during(
+        () -> {
+          try {
+            return pass.weigh(logits, rows, scales);
+          } catch (RuntimeException e) {
+            throw new EngineException("TensorFlow failed to weigh logits: " + e.getMessage(), e);
+          }
+        });
   }
 
   @Override
