@@ -101,7 +101,8 @@ public final class ThreadBinding {
     try {
       system.get();
     } catch (LastErrorException e) {
-      throw new EngineException("the cores of a thread cannot be " + what + ": " + e.getMessage(), e);
+      throw new EngineException(
+          "the cores of a thread cannot be " + what + ": " + e.getMessage(), e);
     }
   }
 }
