@@ -21,10 +21,7 @@ import java.util.Set;
  * @param device instead of {@code parley.engine.device}
  */
 public record ModelOrder(
-    String spec,
-    Optional<Long> kvMemoryBytes,
-    Optional<Integer> slots,
-    Optional<Device> device) {
+    String spec, Optional<Long> kvMemoryBytes, Optional<Integer> slots, Optional<Device> device) {
   private static final Set<String> KEYS = Set.of("model", "kv-memory", "slots", "device");
   private static final String DEVICE = "device=";
   private static final int SPEC_CHARS_MAX = 4096;
@@ -51,8 +48,7 @@ public record ModelOrder(
    *
    * @throws IllegalArgumentException naming what is wrong and what is allowed
    */
-  public static ModelOrder of(
-      String spec, Optional<Long> kvMemoryBytes, Optional<Integer> slots) {
+  public static ModelOrder of(String spec, Optional<Long> kvMemoryBytes, Optional<Integer> slots) {
     int mark = spec.lastIndexOf('#');
     List<String> options = new ArrayList<>(List.of(spec.substring(mark + 1).split("&", -1)));
     List<String> devices = options.stream().filter(each -> each.startsWith(DEVICE)).toList();
@@ -113,9 +109,7 @@ public record ModelOrder(
                   ? Optional.of(config.getBytes("kv-memory"))
                   : Optional.empty(),
               config.hasPath("slots") ? Optional.of(config.getInt("slots")) : Optional.empty());
-      return config.hasPath("device")
-          ? order.on(Device.parse(config.getString("device")))
-          : order;
+      return config.hasPath("device") ? order.on(Device.parse(config.getString("device"))) : order;
     } catch (ConfigException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }

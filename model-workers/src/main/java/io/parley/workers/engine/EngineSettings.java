@@ -97,14 +97,7 @@ public record EngineSettings(
   /** The same on another device. */
   public EngineSettings withDevice(Device other) {
     return new EngineSettings(
-        cacheFolder,
-        kernels,
-        arithmetic,
-        threads,
-        kvMemoryBytes,
-        kvBlocks,
-        maxBatchTokens,
-        other);
+        cacheFolder, kernels, arithmetic, threads, kvMemoryBytes, kvBlocks, maxBatchTokens, other);
   }
 
   /** The cores that one step uses. */

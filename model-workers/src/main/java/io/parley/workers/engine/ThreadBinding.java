@@ -97,11 +97,12 @@ public final class ThreadBinding {
     call("set", () -> Loaded.LIB_C.sched_setaffinity(0, MASK_BYTES, mask));
   }
 
-  private static void call(String what, Supplier<Integer> system) {
+  private static void call(String what, Runnable system) {
     try {
-      system.get();
+      system.run(); // what fails throws
     } catch (LastErrorException e) {
-      throw new EngineException("the cores of a thread cannot be " + what + ": " + e.getMessage(), e);
+      throw new EngineException(
+          "the cores of a thread cannot be " + what + ": " + e.getMessage(), e);
     }
   }
 }

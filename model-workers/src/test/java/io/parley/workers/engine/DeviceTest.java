@@ -29,8 +29,19 @@ class DeviceTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", "CPU", "cpu:", "cpu:cores=", "cpu:cores=a", "cpu:cores=3-1", "cpu:cores=1-", "gpu",
-        "cpu:cores=0,,1", "cpu:cores=0-99999999", "gpu:-1", "gpu:1000", "tpu:0"
+        "",
+        "CPU",
+        "cpu:",
+        "cpu:cores=",
+        "cpu:cores=a",
+        "cpu:cores=3-1",
+        "cpu:cores=1-",
+        "gpu",
+        "cpu:cores=0,,1",
+        "cpu:cores=0-99999999",
+        "gpu:-1",
+        "gpu:1000",
+        "tpu:0"
       })
   void anythingElseIsRefused(String text) {
     assertThatThrownBy(() -> Device.parse(text))

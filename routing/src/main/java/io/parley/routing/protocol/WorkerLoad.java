@@ -11,8 +11,8 @@ import java.util.Objects;
  * @param firstTokenMillis from a work's arrival to its first token, of late; 0 while not measured
  * @param prefillTokensPerSecond prompt tokens that it computes in a second, of late; 0 while not
  *     measured
- * @param device what it computes on, for people: "cpu", "cpu:cores=0-3", "gpu:0"; empty when it does
- *     not say
+ * @param device what it computes on, for people: "cpu", "cpu:cores=0-3", "gpu:0"; empty when it
+ *     does not say
  */
 public record WorkerLoad(
     int slots,
