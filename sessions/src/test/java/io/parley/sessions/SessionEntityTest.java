@@ -25,6 +25,7 @@ import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionFixture.Worker;
 import io.parley.sessions.WorkSubmitter.Submission;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -320,6 +321,18 @@ class SessionEntityTest {
     }
     assertThat(readers.get(0).receiveMessage()).isInstanceOf(Reply.TurnSlice.class);
     readers.get(1).expectNoMessage();
+  }
+
+  @Test
+  void aReaderThatAsksAgainWaitsOnce() {
+    session = session.with("parley.session { adoption-lease = 1 h, read.wait = 1 h }");
+    Worker worker = session.runningTurn();
+    TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, true, to));
+    session.tell(new SessionCommand.ReadTurn(1, 0, true, reader.ref()));
+    worker.group(0, "a");
+    assertThat(((Reply.TurnSlice) reader.receiveMessage()).tokens()).hasSize(1);
+    session.view(); // whatever would be told twice was told by now
+    reader.expectNoMessage(Duration.ZERO);
   }
 
   @Test
