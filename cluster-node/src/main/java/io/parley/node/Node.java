@@ -351,6 +351,18 @@ public final class Node implements AutoCloseable {
    */
   public record End(boolean wanted, String why) {}
 
+  /**
+   * Has the JVM do something when it ends, with the node still connected to the others. A hook that
+   * Akka knows nothing of would not do: its own closes all connections as soon as none of these
+   * runs.
+   */
+  public void atJvmEnd(Runnable action) {
+    CoordinatedShutdown shutdown = CoordinatedShutdown.get(system.orElseThrow());
+    if (shutdown.addCancellableJvmShutdownHook(action).isCancelled()) { // it stops already
+      Runtime.getRuntime().addShutdownHook(new Thread(action, "stop"));
+    }
+  }
+
   /** Blocks until the node has stopped, by {@link #close()} or by itself. */
   public End awaitStop() throws InterruptedException {
     ActorSystem<Void> actors = system.orElseThrow();

@@ -8,13 +8,14 @@ import java.time.Duration;
 import java.util.Map;
 
 /**
- * How long the parts of a stop may take. Requests come first, while sessions and workers still
- * serve them; then the workers leave; then shards and cluster.
+ * How long the parts of a stop may take. Requests and workers end side by side, while sessions
+ * still serve both; then shards and cluster.
  *
  * @param requests how long running requests may go on
- * @param workers how long workers wait for what they are owed
+ * @param lastWorkers how long workers may go on with what no other worker can go on with
+ * @param handingOver how long workers wait for what they are owed
  */
-record StopTimes(Duration requests, Duration workers) {
+record StopTimes(Duration requests, Duration lastWorkers, Duration handingOver) {
   /** A phase lasts a little longer than its task, which has the better way to end. */
   private static final Duration MARGIN = Duration.ofSeconds(2);
 
@@ -22,8 +23,9 @@ record StopTimes(Duration requests, Duration workers) {
   private static final Duration REST = Duration.ofSeconds(40);
 
   static StopTimes from(Config config) {
+    WorkerSettings workers = WorkerSettings.from(config);
     return new StopTimes(
-        HttpSettings.of(config).stopDeadline(), WorkerSettings.from(config).leaveTimeout());
+        HttpSettings.of(config).stopDeadline(), workers.drainTimeout(), workers.leaveTimeout());
   }
 
   /** The time-outs of Akka's coordinated shutdown that go with them. */
@@ -32,11 +34,12 @@ record StopTimes(Duration requests, Duration workers) {
     return ConfigFactory.parseMap(
         Map.of(
             phases + "service-requests-done.timeout", requests.plus(MARGIN),
-            phases + "service-stop.timeout", workers.plus(MARGIN)));
+            phases + "service-stop.timeout", lastWorkers.plus(handingOver).plus(MARGIN)));
   }
 
   /** How long the actors may take to stop altogether. */
   Duration patience() {
-    return requests.plus(workers).plus(REST);
+    Duration longer = requests.compareTo(lastWorkers) > 0 ? requests : lastWorkers;
+    return longer.plus(handingOver).plus(REST);
   }
 }

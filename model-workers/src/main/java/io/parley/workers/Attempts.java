@@ -214,6 +214,14 @@ final class Attempts {
     }
   }
 
+  /** Its session is at another node now, and waits for a word. */
+  void sendAgain(AttemptId id, long nowNanos) {
+    if (parked.stream().anyMatch(work -> work.id().equals(id))) {
+      sessions.accept(new Dispatched(id, worker));
+    }
+    Optional.ofNullable(held.get(id)).ifPresent(attempt -> attempt.sendAgain(nowNanos));
+  }
+
   /** Forgets an attempt, wherever it is. */
   void drop(AttemptId id, Optional<Replica> replica) {
     parked.removeIf(work -> work.id().equals(id));

@@ -16,6 +16,7 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import io.parley.routing.SessionReports;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.WorkerMessage;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -31,14 +32,20 @@ import java.util.function.Consumer;
  */
 public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   /** What can be asked of it from outside. */
-  public sealed interface Command permits Drain, Leave, StartAgain {}
+  public sealed interface Command permits Drain, Leave, Retire, StartAgain {}
 
   /**
    * Tells a worker to leave: it pulls nothing more, hands its attempts back with the tokens they
-   * have, and stops. The node's coordinated shutdown does so by itself, after the requests that it
-   * still answers and before shards move.
+   * have, and stops.
    */
   public record Leave() implements Command {}
+
+  /**
+   * The node stops, which its coordinated shutdown says at its beginning: as {@link Leave}, but for
+   * a worker that is the last of its model. Its attempts may end here, for {@code drain-timeout},
+   * since nobody could go on with them. Shards move when all workers have left.
+   */
+  record Retire() implements Command {}
 
   private record StartAgain() implements Command {}
 
@@ -46,7 +53,7 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   private final WorkerSettings settings;
   private final Behavior<WorkerMessage> worker;
   private final CompletableFuture<Done> stopped = new CompletableFuture<>();
-  private final Cancellable leavesWithTheNode;
+  private final List<Cancellable> leavesWithTheNode;
   private ActorRef<WorkerMessage> child;
   private boolean leaving;
 
@@ -89,21 +96,26 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
     this.worker = worker;
     start();
     ActorRef<Command> self = context.getSelf();
+    String name = "leave-" + self.path().name() + "-" + self.path().uid();
+    CoordinatedShutdown shutdown = CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()));
     leavesWithTheNode =
-        CoordinatedShutdown.get(Adapter.toClassic(context.getSystem()))
-            .addCancellableTask(
-                CoordinatedShutdown.PhaseServiceStop(),
-                "leave-" + self.path().name() + "-" + self.path().uid(),
+        List.of(
+            shutdown.addCancellableTask(
+                CoordinatedShutdown.PhaseServiceUnbind(),
+                name,
                 () -> {
-                  self.tell(new Leave());
-                  return stopped;
-                });
+                  self.tell(new Retire());
+                  return CompletableFuture.completedFuture(Done.getInstance());
+                }),
+            shutdown.addCancellableTask(
+                CoordinatedShutdown.PhaseServiceStop(), name, () -> stopped));
   }
 
   @Override
   public Receive<Command> createReceive() {
     return newReceiveBuilder()
         .onMessage(Leave.class, leave -> end(new WorkerBehavior.Leave()))
+        .onMessage(Retire.class, retire -> end(new WorkerBehavior.Retire()))
         .onMessage(Drain.class, drain -> end(drain))
         .onMessage(StartAgain.class, again -> start())
         .onSignal(Terminated.class, signal -> onWorkerStopped())
@@ -124,7 +136,7 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
   }
 
   private Behavior<Command> onPostStop() {
-    leavesWithTheNode.cancel();
+    leavesWithTheNode.forEach(Cancellable::cancel);
     stopped.complete(Done.getInstance());
     return this;
   }

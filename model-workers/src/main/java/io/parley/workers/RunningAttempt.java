@@ -168,6 +168,12 @@ final class RunningAttempt {
     return unanswered;
   }
 
+  /** What is unanswered, or a sign of life, is due now. */
+  void sendAgain(long nowNanos) {
+    resendAfter = settings.resendMin();
+    sentNanos = nowNanos - resendAfter.toNanos();
+  }
+
   private Optional<AttemptReport> signOfLife(long nowNanos) {
     if (!runs() || nowNanos - sentNanos < settings.resendMin().toNanos()) {
       return Optional.empty();

@@ -20,6 +20,7 @@ import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
+import io.parley.routing.protocol.WorkerMessage.SendAgain;
 import io.parley.workers.replica.Replica;
 import java.time.Duration;
 import java.util.Optional;
@@ -38,6 +39,9 @@ import java.util.function.Consumer;
 final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
   /** See {@link ModelWorker.Leave}. */
   record Leave() implements Internal {}
+
+  /** The node stops: see {@link ModelWorker}. */
+  record Retire() implements Internal {}
 
   private record DispatcherList(Set<ActorRef<Dispatcher.WorkerCommand>> refs) implements Internal {}
 
@@ -121,6 +125,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         .onMessage(Tick.class, tick -> onTick())
         .onMessage(GroupAccepted.class, this::onAccepted)
         .onMessage(DropAttempt.class, this::onDrop)
+        .onMessage(SendAgain.class, this::onSendAgain)
         .onMessage(DispatcherLinks.Arrived.class, this::onArrived)
         .onMessage(DispatcherLinks.Opened.class, this::onOpened)
         .onMessage(DispatcherLinks.Over.class, this::onStreamOver)
@@ -130,6 +135,7 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         .onMessage(Load.class, message -> load())
         .onMessage(Loaded.class, this::onLoaded)
         .onMessage(Drain.class, this::onDrain)
+        .onMessage(Retire.class, retire -> onRetire())
         .onMessage(Leave.class, leave -> onLeave())
         .onMessage(LeaveTimeout.class, timeout -> closeAndStop())
         .onMessage(Closed.class, closed -> Behaviors.stopped())
@@ -228,13 +234,31 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     }
     served.map(ModelInfo::id).ifPresent(links::withdraw);
     notices.farewell();
+    return finish(drain.patience());
+  }
+
+  /** Takes nothing more, and leaves when what runs has ended, or after this. */
+  private Behavior<WorkerMessage> finish(Duration patience) {
     if (replica.isEmpty()) {
       return onLeave(); // nothing runs
     }
     draining = true;
     stopServing();
-    timers.startSingleTimer(new Leave(), drain.patience());
+    timers.startSingleTimer(new Leave(), patience);
     return settle();
+  }
+
+  /** What runs here goes on at once at another worker of the model, if there is one. */
+  private Behavior<WorkerMessage> onRetire() {
+    if (leaving) {
+      return this;
+    }
+    ActorRef<WorkerMessage> self = getContext().getSelf();
+    boolean others =
+        served.stream()
+            .flatMap(model -> WorkerDirectory.get(getContext().getSystem()).workers(model).stream())
+            .anyMatch(worker -> !worker.equals(self));
+    return others ? onLeave() : finish(settings.drainTimeout());
   }
 
   private Behavior<WorkerMessage> onLeave() {
@@ -311,6 +335,11 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
 
   private Behavior<WorkerMessage> onDrop(DropAttempt message) {
     attempts.drop(message.id(), replica);
+    return settle();
+  }
+
+  private Behavior<WorkerMessage> onSendAgain(SendAgain message) {
+    attempts.sendAgain(message.id(), now());
     return settle();
   }
 

@@ -20,6 +20,8 @@ import java.time.Duration;
  * @param restartMin the first wait before a broken replica is loaded again
  * @param restartMax the longest such wait
  * @param leaveTimeout how long a leaving worker waits for its sessions' answers
+ * @param drainTimeout how long the last worker of a model goes on with its attempts when its node
+ *     stops
  * @param iterationTimeout an iteration that lasts longer means that the replica is stalled
  * @param parkedMax works beyond the slots that may wait at the worker; others are given back
  * @param weight its share of the works, where the routing policy goes by it
@@ -37,6 +39,7 @@ public record WorkerSettings(
     Duration restartMin,
     Duration restartMax,
     Duration leaveTimeout,
+    Duration drainTimeout,
     Duration iterationTimeout,
     int parkedMax,
     double weight) {
@@ -56,6 +59,7 @@ public record WorkerSettings(
     SECTION.requirePositive("restart-min", restartMin);
     SECTION.requireAtLeast("restart-max", restartMax, "restart-min", restartMin);
     SECTION.requirePositive("leave-timeout", leaveTimeout);
+    SECTION.requireNotNegative("drain-timeout", drainTimeout);
     SECTION.requirePositive("iteration-timeout", iterationTimeout);
     SECTION.requireBetween("parked-max", parkedMax, 0, 1000);
     SECTION.requireNumberBetween("weight", weight, 0.001, 1000.0);
@@ -81,6 +85,7 @@ public record WorkerSettings(
         SECTION.duration(root, "restart-min"),
         SECTION.duration(root, "restart-max"),
         SECTION.duration(root, "leave-timeout"),
+        SECTION.duration(root, "drain-timeout"),
         SECTION.duration(root, "iteration-timeout"),
         SECTION.integer(root, "parked-max"),
         SECTION.number(root, "weight"));

@@ -661,6 +661,67 @@ class ModelWorkerTest {
   }
 
   @Test
+  void theLastWorkerOfAModelGoesOnWhenItsNodeStopsAndWhatWaitsIsNotRefused() {
+    Work work = startWithOne();
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.serves(model.id()));
+    Listener listener = replica.admit(work.id(), 1);
+    expect(TokenGroup.class).worker().tell(new GroupAccepted(work.id(), 1, false));
+
+    worker.orElseThrow().tell(new ModelWorker.Retire());
+
+    await().atMost(PATIENCE).until(() -> !directory.serves(model.id()));
+    assertThat(node.submit(work(model, sessionId, 2, List.of()))).isInstanceOf(Queued.class);
+    listener.finished(new Finish(FinishReason.STOP, ""));
+    TokenGroup last = expect(work.id(), TokenGroup.class);
+    assertThat(last.finish()).isPresent();
+    assertThat(replica.cancelled).isEmpty();
+    last.worker().tell(new GroupAccepted(work.id(), 1, true));
+    session.expectTerminated(worker.orElseThrow());
+  }
+
+  @Test
+  void aWorkerWhoseNodeStopsHandsItsAttemptsToAnotherOneAtOnce() {
+    Work work = startWithOne();
+    ActorRef<ModelWorker.Command> other =
+        node.kit.spawn(
+            ModelWorker.create(
+                () -> simulated(model),
+                settings(Duration.ofMinutes(5)),
+                SessionReports.bySharding(node.kit.system())));
+    WorkerDirectory directory = WorkerDirectory.get(node.kit.system());
+    await().atMost(PATIENCE).until(() -> directory.workers(model.id()).size() == 2);
+    replica.admit(work.id(), 1);
+    TokenGroup group = expect(TokenGroup.class);
+
+    worker.orElseThrow().tell(new ModelWorker.Retire());
+
+    await().atMost(PATIENCE).until(() -> replica.cancelled.contains(work.id()));
+    group.worker().tell(new GroupAccepted(work.id(), 1, false));
+    assertThat(expect(work.id(), Failed.class).code()).isEqualTo(FailureCode.WORKER_LEFT);
+    group.worker().tell(new GroupAccepted(work.id(), 1, true));
+    session.expectTerminated(worker.orElseThrow());
+    node.kit.stop(other);
+  }
+
+  @Test
+  void aSessionThatMovesIsToldAgainAtOnce() {
+    start(settings(Duration.ofMinutes(5), Duration.ofMinutes(1)), () -> replica);
+    Work work = work(model, sessionId, 1, List.of());
+    node.submit(work);
+    await().atMost(PATIENCE).until(() -> replica.started.size() == 1);
+    replica.admit(work.id(), 1);
+    TokenGroup unanswered = expect(work.id(), TokenGroup.class);
+
+    unanswered.worker().tell(new WorkerMessage.SendAgain(work.id()));
+    assertThat(expect(work.id(), TokenGroup.class)).isEqualTo(unanswered);
+
+    unanswered.worker().tell(new GroupAccepted(work.id(), 1, false));
+    unanswered.worker().tell(new WorkerMessage.SendAgain(work.id()));
+    assertThat(expect(work.id(), Admitted.class).worker()).isEqualTo(unanswered.worker());
+  }
+
+  @Test
   void aStreamThatEndedIsOpenedAgainAndRunningAttemptsGoOn() {
     TestProbe<Dispatcher.WorkerCommand> other =
         node.kit.createTestProbe(Dispatcher.WorkerCommand.class);
@@ -749,18 +810,23 @@ class ModelWorkerTest {
   }
 
   private static WorkerSettings settings(Duration unacknowledgedTimeout) {
+    return settings(unacknowledgedTimeout, Duration.ofMillis(200));
+  }
+
+  private static WorkerSettings settings(Duration unacknowledgedTimeout, Duration resendMin) {
     return new WorkerSettings(
         Duration.ofMillis(20),
         10_000,
         16,
-        Duration.ofMillis(200),
-        Duration.ofMillis(400),
+        resendMin,
+        resendMin.multipliedBy(2),
         unacknowledgedTimeout,
         64,
         Duration.ofMillis(100),
         Duration.ofSeconds(5),
         Duration.ofMillis(50),
         Duration.ofMillis(200),
+        Duration.ofSeconds(10),
         Duration.ofSeconds(10),
         Duration.ofSeconds(1),
         1,

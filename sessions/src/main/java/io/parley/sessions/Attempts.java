@@ -213,7 +213,22 @@ final class Attempts {
         Timer.LEASE, new Retry(id(turn), cause, false), settings.adoptionLease());
   }
 
-  /** The attempt brought the turn to its end, or the session goes on at another node. */
+  /**
+   * The session goes on at another node. It need not wait there until it may give the attempt up:
+   * the worker that has it speaks up, or it is known that none has it.
+   */
+  void moves(RunningTurn turn) {
+    AttemptId id = id(turn);
+    if (worker.isPresent()) {
+      worker.get().tell(new WorkerMessage.SendAgain(id));
+      submitter.ended(id);
+    } else {
+      submitter.takeAlong(id);
+    }
+    forget();
+  }
+
+  /** The attempt brought the turn to its end. */
   void over(RunningTurn turn) {
     submitter.ended(id(turn));
     forget();

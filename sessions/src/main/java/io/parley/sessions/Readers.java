@@ -31,6 +31,10 @@ final class Readers {
       answer(read, session);
       return;
     }
+    // one that asks again since no answer came waits once, and no longer than it did
+    if (waiting.stream().anyMatch(other -> other.read().replyTo().equals(read.replyTo()))) {
+      return;
+    }
     if (waiting.size() == settings.waitingMax()) {
       answer(waiting.removeFirst().read(), session);
     }

@@ -218,7 +218,7 @@ public final class SessionEntity
     if (message instanceof Internal.Stop) {
       readers.answerAll(session);
       if (session instanceof Generating generating) {
-        attempts.over(generating.turn());
+        attempts.moves(generating.turn());
       }
       return Effect().stop().thenNoReply();
     }

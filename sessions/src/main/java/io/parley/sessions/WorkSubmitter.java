@@ -22,6 +22,12 @@ public interface WorkSubmitter {
   /** Takes the attempt out of the queue, if it is there. */
   void cancel(AttemptId id);
 
+  /**
+   * The session goes on at another node, and no worker has the attempt: takes it out of the queue,
+   * and lets the session know there that it was, if there is another node.
+   */
+  void takeAlong(AttemptId id);
+
   /** The attempt, which a worker had, is over, or is no longer this node's to know of. */
   void ended(AttemptId id);
 

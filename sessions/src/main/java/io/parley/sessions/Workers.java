@@ -84,6 +84,9 @@ final class Workers {
     // it is told to drop the attempt when the next one, or the turn's end, is journaled
     failed.worker().ifPresent(worker -> attempts.heardFrom(worker, ((Generating) session).turn()));
     Failure cause = new Failure(failed.code(), failed.message());
+    if (failed.code() == FailureCode.WORKER_LEFT) {
+      return loseAttempt((Generating) session, cause); // nothing is wrong with it: no backoff
+    }
     if (failed.code().retryable()) {
       attempts.retryLater(((Generating) session).turn(), cause);
       return steps.nothing();

@@ -401,6 +401,18 @@ class SessionEntityTest {
   }
 
   @Test
+  void aReaderThatAsksAgainWaitsOnce() {
+    session = session.with("parley.session { adoption-lease = 1 h, read.wait = 1 h }");
+    Worker worker = session.runningTurn();
+    TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, true, to));
+    session.tell(new SessionCommand.ReadTurn(1, 0, true, reader.ref()));
+    worker.group(0, "a");
+    assertThat(((Reply.TurnSlice) reader.receiveMessage()).tokens()).hasSize(1);
+    session.view(); // whatever would be told twice was told by now
+    reader.expectNoMessage(Duration.ZERO);
+  }
+
+  @Test
   void aSlowReaderGetsAllInBoundedSlices() {
     session = session.with("parley.session.read.max-tokens = 2");
     Worker worker = session.runningTurn();

@@ -263,6 +263,7 @@ final class SessionFixture implements AutoCloseable {
   static final class FakeDispatcher implements WorkSubmitter {
     final BlockingQueue<Work> works = new LinkedBlockingQueue<>();
     final BlockingQueue<AttemptId> cancelled = new LinkedBlockingQueue<>();
+    final BlockingQueue<AttemptId> taken = new LinkedBlockingQueue<>();
     final BlockingQueue<AttemptId> ended = new LinkedBlockingQueue<>();
     volatile Submission answer = new Submission.Queued();
     volatile Optional<Long> full = Optional.empty();
@@ -281,6 +282,11 @@ final class SessionFixture implements AutoCloseable {
     @Override
     public void cancel(AttemptId id) {
       cancelled.add(id);
+    }
+
+    @Override
+    public void takeAlong(AttemptId id) {
+      taken.add(id);
     }
 
     @Override

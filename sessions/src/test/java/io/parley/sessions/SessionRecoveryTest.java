@@ -7,9 +7,12 @@ import akka.actor.testkit.typed.javadsl.LoggingTestKit;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.testkit.javadsl.SnapshotTestKit;
+import io.parley.routing.protocol.AttemptId;
+import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
+import io.parley.routing.protocol.WorkerMessage;
 import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
 import io.parley.sessions.SessionCommand.RefusalReason;
@@ -23,6 +26,7 @@ import io.parley.sessions.domain.SessionEvent.TurnCompleted;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
 import java.io.NotSerializableException;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -295,6 +299,32 @@ class SessionRecoveryTest {
     TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 1, true, to));
     session.stop();
     assertThat(((Reply.TurnSlice) reader.receiveMessage()).tokens()).isEmpty();
+  }
+
+  @Test
+  void aMovingSessionLetsItsWorkerSpeakUpAtOnce() {
+    session = session.with("parley.session.adoption-lease = 1 h");
+    Worker worker = session.runningTurn();
+    worker.group(0, "a");
+    session.stop();
+    assertThat(worker.probe.receiveMessage())
+        .isEqualTo(new WorkerMessage.SendAgain(worker.attempt));
+    assertThat(session.dispatcher.taken).isEmpty();
+  }
+
+  @Test
+  void aMovingSessionTakesAnAttemptAlongThatNoWorkerHasAndGoesOnElsewhereAtOnce() {
+    session = session.with("parley.session.adoption-lease = 1 h");
+    session.startTurn("k");
+    AttemptId queued = session.dispatcher.next().id();
+    session.stop();
+    assertThat(session.dispatcher.taken).containsExactly(queued);
+
+    session.restart(
+        "parley.session { adoption-lease = 1 h, retry { min-backoff = 1 h, max-backoff = 1 h } }");
+    session.tell(
+        new AttemptReport.Failed(queued, FailureCode.WORKER_LEFT, "moved", Optional.empty()));
+    assertThat(session.dispatcher.next().id().attempt()).isEqualTo(2);
   }
 
   // a race: what waits must be let go on after each recovery, in whichever order it came

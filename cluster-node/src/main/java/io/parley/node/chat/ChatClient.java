@@ -36,7 +36,12 @@ public final class ChatClient {
    */
   private static final Set<String> AGAIN =
       Set.of(
-          "journal_unavailable", "no_worker", "overloaded", "too_many_requests", "internal_error");
+          "journal_unavailable",
+          "node_stopping",
+          "no_worker",
+          "overloaded",
+          "too_many_requests",
+          "internal_error");
 
   /** What a proxy says in the place of a node that is away. */
   private static final Set<Integer> AWAY = Set.of(502, 503, 504);

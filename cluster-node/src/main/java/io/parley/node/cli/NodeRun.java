@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A node in this process, from its start to its end. */
 final class NodeRun {
@@ -33,10 +34,14 @@ final class NodeRun {
       node = Node.start(plan, folder, console, new StopWithJournal());
       console.line(ready(node, System.nanoTime() - startedNanos));
     }
-    Thread stop = new Thread(() -> stop(node), "stop");
-    Runtime.getRuntime().addShutdownHook(stop);
+    AtomicBoolean stopping = new AtomicBoolean();
+    node.atJvmEnd(
+        () -> {
+          stopping.set(true);
+          stop(node);
+        });
     Node.End end = node.awaitStop();
-    if (!stop.isAlive()) {
+    if (!stopping.get()) {
       System.err.println("parley: stopped: " + end.why());
     }
     return end.wanted() ? 0 : 1;

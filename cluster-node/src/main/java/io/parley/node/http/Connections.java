@@ -16,6 +16,7 @@ import akka.stream.javadsl.Keep;
 import akka.stream.javadsl.Sink;
 import akka.stream.javadsl.Source;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -33,14 +34,19 @@ final class Connections {
   /** Two, so that the next bytes of a connection, or its end, are seen while a request runs. */
   static final int PIPELINED = 2;
 
+  /** So long after the deadline's answers were given, whoever has not read them is cut. */
+  private static final Duration LAST_WORDS = Duration.ofSeconds(1);
+
   private final Edge edge;
   private final HttpSettings settings;
   private final ActorSystem<?> system;
   private final AddressLimit addresses;
+  private final Stopping stopping;
   private final Set<Open> open = ConcurrentHashMap.newKeySet();
 
-  Connections(Edge edge, HttpSettings settings, ActorSystem<?> system) {
+  Connections(Edge edge, HttpSettings settings, ActorSystem<?> system, Stopping stopping) {
     this.edge = edge;
+    this.stopping = stopping;
     this.settings = settings;
     this.system = system;
     this.addresses = new AddressLimit(settings.maxConnectionsPerAddress());
@@ -78,34 +84,40 @@ final class Connections {
   }
 
   /**
-   * Ends each connection with its last response, at the deadline in any case. Akka's own
-   * termination would cut the streams at once. It is done when all responses were handed over; what
-   * of them is still on its way leaves while the cluster is left.
+   * Ends what is in progress: streams after {@code stream-grace}, the rest at {@code
+   * stop-deadline}. Done when all responses were handed over; what of them is still on its way
+   * leaves while the cluster is left. Akka's own termination would cut the streams at once.
+   *
+   * <p>Connections on which nothing is asked stay: a request on one is refused until the node is
+   * gone. To close one could cross a request, to which Akka would then answer 500.
    */
-  CompletionStage<Done> end(Duration deadline) {
-    var all = Set.copyOf(open);
-    all.forEach(Open::endSoon);
-    Cancellable cut =
-        system
-            .scheduler()
-            .scheduleOnce(
-                deadline, () -> Set.copyOf(open).forEach(Open::cut), system.executionContext());
+  CompletionStage<Done> end() {
+    List<Cancellable> steps =
+        List.of(
+            after(settings.streamGrace(), stopping.streamsEnd()::give),
+            after(settings.stopDeadline(), stopping.answersEnd()::give),
+            after(
+                settings.stopDeadline().plus(LAST_WORDS),
+                () -> Set.copyOf(open).forEach(Open::cut)));
     return CompletableFuture.allOf(
-            all.stream().map(one -> one.ended).toArray(CompletableFuture[]::new))
+            open.stream().map(Open::endSoon).toArray(CompletableFuture[]::new))
         .handle(
             (ended, failure) -> {
-              cut.cancel();
+              steps.forEach(Cancellable::cancel);
               return Done.getInstance();
             });
+  }
+
+  private Cancellable after(Duration delay, Runnable step) {
+    return system.scheduler().scheduleOnce(delay, step, system.executionContext());
   }
 
   private final class Open {
     private final Connection client = Connection.open();
     private final SharedKillSwitch requests = KillSwitches.shared("requests");
     private final SharedKillSwitch bodies = KillSwitches.shared("bodies");
-    private final CompletableFuture<Done> ended = new CompletableFuture<>();
+    private CompletableFuture<Done> idle = new CompletableFuture<>(); // guarded by this
     private int pending; // guarded by this
-    private boolean last; // guarded by this
     private Cancellable timer = Cancellable.alreadyCancelled(); // guarded by this
 
     Flow<HttpRequest, HttpResponse, CompletionStage<Done>> flow() {
@@ -138,40 +150,50 @@ final class Connections {
     }
 
     private synchronized HttpRequest began(HttpRequest request) {
+      if (pending == 0 && idle.isDone()) {
+        idle = new CompletableFuture<>();
+      }
       pending++;
       timer.cancel();
       return request;
     }
 
     private HttpResponse answered(HttpResponse response) {
+      if (response.entity().isStrict()) {
+        wasAnswered();
+        return stopping.begun().isGiven() ? Replies.last(response) : response;
+      }
       HttpResponse stoppable =
-          response.entity().isStrict()
-              ? response
-              : response.withEntity(
-                  HttpEntities.create(
-                      response.entity().getContentType(),
-                      response.entity().getDataBytes().via(bodies.flow())));
-      return Replies.whenEnded(stoppable, client, this::wasAnswered);
+          response.withEntity(
+              HttpEntities.create(
+                  response.entity().getContentType(),
+                  response.entity().getDataBytes().via(bodies.flow())));
+      return Replies.whenEnded(stoppable, client, this::wasStreamed);
     }
 
     private synchronized void wasAnswered() {
       pending--;
       if (pending == 0) {
+        idle.complete(Done.getInstance());
         awaitRequest();
+      }
+    }
+
+    /**
+     * A stream's head could not say that it is the last response; its client knows nothing of its
+     * end yet, so no request crosses this one.
+     */
+    private synchronized void wasStreamed() {
+      wasAnswered();
+      if (stopping.begun().isGiven()) {
+        endIfIdle();
       }
     }
 
     /** No request is in progress, and the next one has so long to come. */
     synchronized void awaitRequest() {
-      if (last) {
-        requests.shutdown();
-      } else {
-        timer.cancel();
-        timer =
-            system
-                .scheduler()
-                .scheduleOnce(settings.headTimeout(), this::endIfIdle, system.executionContext());
-      }
+      timer.cancel();
+      timer = after(settings.headTimeout(), this::endIfIdle);
     }
 
     private synchronized void endIfIdle() {
@@ -180,19 +202,22 @@ final class Connections {
       }
     }
 
-    synchronized void endSoon() {
-      last = true;
-      endIfIdle();
+    /** Done when no request is in progress. */
+    synchronized CompletableFuture<Done> endSoon() {
+      if (pending == 0) {
+        idle.complete(Done.getInstance());
+      }
+      return idle;
     }
 
-    void cut() {
+    synchronized void cut() {
       bodies.abort(new IllegalStateException("the server stops"));
-      requests.shutdown();
+      idle.complete(Done.getInstance());
     }
 
     synchronized void wasClosed() {
       timer.cancel();
-      ended.complete(Done.getInstance());
+      idle.complete(Done.getInstance());
     }
   }
 }

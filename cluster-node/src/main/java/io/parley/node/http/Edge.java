@@ -34,8 +34,15 @@ final class Edge {
   private final HttpSettings settings;
   private final ActorSystem<?> system;
   private final AddressLimit addresses;
+  private final Stopping stopping;
 
-  Edge(Router router, ApiKeys keys, HttpSettings settings, ActorSystem<?> system) {
+  Edge(
+      Router router,
+      ApiKeys keys,
+      HttpSettings settings,
+      ActorSystem<?> system,
+      Stopping stopping) {
+    this.stopping = stopping;
     this.router = router;
     this.keys = keys;
     this.settings = settings;
@@ -45,6 +52,11 @@ final class Edge {
 
   CompletionStage<HttpResponse> handle(HttpRequest request, Connection connection) {
     String requestId = "req_" + Ids.random();
+    if (stopping.begun().isGiven()) {
+      request.discardEntityBytes(system);
+      return CompletableFuture.completedFuture(
+          withId(Replies.error(Errors.nodeStopping()), requestId));
+    }
     String address =
         request
             .getAttribute(AttributeKeys.remoteAddress)
@@ -65,7 +77,8 @@ final class Edge {
       request.discardEntityBytes(system);
       response = CompletableFuture.failedFuture(e);
     }
-    return response
+    return Stopping.orRefused(
+            stopping.answersEnd(), response, late -> late.discardEntityBytes(system))
         .exceptionally(failure -> failed(failure, requestId))
         .thenApply(
             answer ->

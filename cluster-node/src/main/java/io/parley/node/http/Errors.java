@@ -129,6 +129,16 @@ public final class Errors {
     return ApiException.of(status, code, message).withRetryAfter(millis);
   }
 
+  /** This node stops: another one answers, at once. */
+  static ApiException nodeStopping() {
+    return retryable(
+        503,
+        "node_stopping",
+        "This node stops; ask again, with the same Idempotency-Key or Last-Event-ID, and another"
+            + " node answers.",
+        0);
+  }
+
   /** A turn that was cancelled has no answer to give as a plain result. */
   public static ApiException cancelled() {
     return ApiException.of(409, "turn_cancelled", "The turn was cancelled.");

@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * An HTTP server of a node: the edge, or the management listener. Both treat connections, bodies,
@@ -46,8 +45,8 @@ public final class HttpServer {
       Readiness readiness) {}
 
   /**
-   * Binds, and adds an orderly end to the coordinated shutdown: no new connections, then running
-   * requests may end until {@code stop-deadline}.
+   * Binds, and adds an orderly end to the coordinated shutdown: nothing new is taken, open streams
+   * end after {@code stream-grace}, and running requests may go on until {@code stop-deadline}.
    *
    * @throws IllegalArgumentException when the address is not loopback and nobody has to log in, or
    *     the keys cannot be read; the stage fails with a BindException when the port is taken
@@ -55,7 +54,7 @@ public final class HttpServer {
   public static CompletionStage<HttpServer> start(
       ActorSystem<?> system, HttpSettings settings, Parts parts) {
     ApiKeys keys = requireSafe(settings);
-    AtomicBoolean stopping = new AtomicBoolean();
+    Stopping stopping = Stopping.notYet();
     Router router = router(system, settings, parts, stopping);
     Place place = new Place("http", settings.host(), settings.port());
     return bind(system, settings, place, keys, router, stopping);
@@ -77,7 +76,7 @@ public final class HttpServer {
     new ManagementRoutes(system, models).addTo(router);
     new ClusterRoutes(system).addTo(router);
     Place place = new Place("management", management.host(), management.port());
-    return bind(system, settings, place, keys, router, new AtomicBoolean());
+    return bind(system, settings, place, keys, router, Stopping.notYet());
   }
 
   private record Place(String name, String host, int port) {}
@@ -88,9 +87,9 @@ public final class HttpServer {
       Place place,
       ApiKeys keys,
       Router router,
-      AtomicBoolean stopping) {
-    Edge edge = new Edge(router, keys, settings, system);
-    Connections connections = new Connections(edge, settings, system);
+      Stopping stopping) {
+    Edge edge = new Edge(router, keys, settings, system, stopping);
+    Connections connections = new Connections(edge, settings, system, stopping);
     return Http.get(system)
         .newServerAt(place.host(), place.port())
         .withSettings(serverSettings(system, settings))
@@ -100,16 +99,16 @@ public final class HttpServer {
         .run(system)
         .thenApply(
             binding -> {
-              stopOnShutdown(system, settings, place, binding, connections, stopping);
+              stopOnShutdown(system, place, binding, connections, stopping);
               return new HttpServer(binding, connections, router.routes());
             });
   }
 
   private static Router router(
-      ActorSystem<?> system, HttpSettings settings, Parts parts, AtomicBoolean stopping) {
+      ActorSystem<?> system, HttpSettings settings, Parts parts, Stopping stopping) {
     Sessions sessions = new Sessions(parts.sessions(), settings);
     TurnReader reader = new TurnReader(parts.sessions(), settings, system);
-    Turns turns = new Turns(sessions, reader, settings, system, stopping::get);
+    Turns turns = new Turns(sessions, reader, settings, system, stopping);
     ModelRoutes models = new ModelRoutes(parts.models(), settings);
     Router router = new Router();
     models.addTo(router);
@@ -189,24 +188,23 @@ public final class HttpServer {
 
   private static void stopOnShutdown(
       ActorSystem<?> system,
-      HttpSettings settings,
       Place place,
       ServerBinding binding,
       Connections connections,
-      AtomicBoolean stopping) {
+      Stopping stopping) {
     CoordinatedShutdown shutdown = CoordinatedShutdown.get(system);
     shutdown.addTask(
         CoordinatedShutdown.PhaseServiceUnbind(),
         place.name() + "-unbind",
         () -> {
           // from now on a cut stream is not the client's wish: its turn goes on elsewhere
-          stopping.set(true);
+          stopping.begun().give();
           return binding.unbind().thenApply(done -> Done.getInstance());
         });
     shutdown.addTask(
         CoordinatedShutdown.PhaseServiceRequestsDone(),
         place.name() + "-terminate",
-        () -> connections.end(settings.stopDeadline()));
+        connections::end);
   }
 
   /** Where it listens. */

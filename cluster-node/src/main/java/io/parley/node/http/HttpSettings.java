@@ -24,9 +24,11 @@ public record HttpSettings(
     Duration askTimeout,
     int askAttempts,
     Duration askBackoff,
+    Duration askAgain,
     Duration embeddingTimeout,
     Duration reconnectLimit,
     Duration retryAfter,
+    Duration streamGrace,
     Duration stopDeadline) {
 
   private static final String ROOT = "parley.http";
@@ -58,9 +60,11 @@ public record HttpSettings(
           duration(config, "ask-timeout", Duration.ofMillis(10), Duration.ofMinutes(5)),
           integer(config, "ask-attempts", 1, 20),
           duration(config, "ask-backoff", Duration.ofMillis(1), Duration.ofMinutes(1)),
+          duration(config, "ask-again", Duration.ofMillis(10), Duration.ofMinutes(5)),
           duration(config, "embedding-timeout", Duration.ofMillis(10), Duration.ofMinutes(30)),
           duration(config, "reconnect-limit", Duration.ZERO, Duration.ofHours(24)),
           duration(config, "retry-after", Duration.ofSeconds(1), Duration.ofHours(1)),
+          duration(config, "stream-grace", Duration.ZERO, Duration.ofHours(1)),
           duration(config, "stop-deadline", Duration.ofMillis(10), Duration.ofHours(1)));
     } catch (ConfigException e) {
       throw new IllegalArgumentException("bad configuration: " + e.getMessage(), e);

@@ -45,6 +45,11 @@ final class Replies {
         : response;
   }
 
+  /** The last response of its connection. */
+  static HttpResponse last(HttpResponse response) {
+    return response.addHeader(akka.http.javadsl.model.headers.Connection.create("close"));
+  }
+
   static HttpResponse events(Source<ByteString, NotUsed> events) {
     return HttpResponse.create()
         .addHeader(RawHeader.create("Cache-Control", "no-cache"))

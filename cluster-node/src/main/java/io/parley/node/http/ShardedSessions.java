@@ -1,5 +1,6 @@
 package io.parley.node.http;
 
+import akka.actor.Cancellable;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Behavior;
@@ -24,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -79,8 +81,7 @@ public final class ShardedSessions implements SessionGateway {
       EntityRef<SessionInbox> entity,
       Function<ActorRef<Reply>, SessionCommand> command,
       int number) {
-    CompletableFuture<Reply> asked =
-        entity.<Reply>ask(command::apply, settings.askTimeout()).toCompletableFuture().copy();
+    CompletableFuture<Reply> asked = ask(entity, command);
     Object key = new Object();
     underWay.put(key, asked);
     return asked
@@ -99,6 +100,35 @@ public final class ShardedSessions implements SessionGateway {
                   : CompletableFuture.<Reply>completedFuture(unavailable());
             })
         .thenCompose(Function.identity());
+  }
+
+  /**
+   * What is asked is said again while no answer comes: the session may be moving, and a message
+   * that meets it then is lost. It takes the same message twice for one.
+   */
+  private CompletableFuture<Reply> ask(
+      EntityRef<SessionInbox> entity, Function<ActorRef<Reply>, SessionCommand> command) {
+    AtomicReference<SessionCommand> said = new AtomicReference<>();
+    CompletableFuture<Reply> asked =
+        entity
+            .<Reply>ask(
+                replyTo -> {
+                  said.set(command.apply(replyTo));
+                  return said.get();
+                },
+                settings.askTimeout())
+            .toCompletableFuture()
+            .copy();
+    Cancellable again =
+        system
+            .scheduler()
+            .scheduleWithFixedDelay(
+                settings.askAgain(),
+                settings.askAgain().multipliedBy(4),
+                () -> entity.tell(said.get()),
+                system.executionContext());
+    asked.whenComplete((reply, failure) -> again.cancel());
+    return asked;
   }
 
   private Duration backoff(int number) {

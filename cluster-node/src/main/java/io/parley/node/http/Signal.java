@@ -44,6 +44,10 @@ public final class Signal {
     all.forEach(listener -> listener.action().run());
   }
 
+  synchronized boolean isGiven() {
+    return given;
+  }
+
   /** How many wait for it. */
   synchronized int waiting() {
     return listeners.size();

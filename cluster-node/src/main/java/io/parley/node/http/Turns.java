@@ -5,6 +5,8 @@ import akka.actor.typed.ActorSystem;
 import akka.http.javadsl.model.HttpResponse;
 import akka.japi.pf.PFBuilder;
 import akka.pattern.Patterns;
+import akka.stream.KillSwitches;
+import akka.stream.javadsl.Keep;
 import akka.stream.javadsl.Source;
 import akka.util.ByteString;
 import io.parley.routing.protocol.SessionId;
@@ -26,7 +28,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,18 +35,21 @@ import org.slf4j.LoggerFactory;
 final class Turns {
   private static final Logger LOG = LoggerFactory.getLogger(Turns.class);
 
+  /** Another node has what a stream of a stopping one had: no reason to wait. */
+  private static final int RECONNECT_MILLIS = 100;
+
   private final Sessions sessions;
   private final TurnReader reader;
   private final HttpSettings settings;
   private final ActorSystem<?> system;
-  private final BooleanSupplier stopping;
+  private final Stopping stopping;
 
   Turns(
       Sessions sessions,
       TurnReader reader,
       HttpSettings settings,
       ActorSystem<?> system,
-      BooleanSupplier stopping) {
+      Stopping stopping) {
     this.sessions = sessions;
     this.reader = reader;
     this.settings = settings;
@@ -268,7 +272,8 @@ final class Turns {
                     system,
                     () -> CompletableFuture.completedFuture(Optional.<TurnSlice>empty())),
                 slice -> slice);
-    return soon.thenApply(
+    return Stopping.orRefused(stopping.streamsEnd(), soon, late -> {})
+        .thenApply(
             slice -> {
               if (!failuresAsEvents) {
                 slice.ifPresent(begun -> throwIfNeverRan(begun, events));
@@ -303,29 +308,16 @@ final class Turns {
       TurnEvents events,
       OnDisconnect guard) {
     Source<ByteString, NotUsed> bytes =
-        reader
-            .slices(started.session(), started.turn(), first)
-            .mapAsync(
-                1,
-                slice -> {
-                  if (!slice.last()) {
-                    return CompletableFuture.completedFuture(events.on(slice, Optional.empty()));
-                  }
-                  guard.ended();
-                  return events.endsWithWholeTurn()
-                      ? whole(started).thenApply(turn -> events.on(slice, Optional.of(turn)))
-                      : CompletableFuture.completedFuture(events.on(slice, Optional.empty()));
-                })
-            .mapConcat(list -> list)
+        untilStopped(reader.slices(started.session(), started.turn(), first))
+            .<Part>map(Part.Read::new)
+            .concatLazy(Source.single(new Part.End(Errors.nodeStopping())))
             .recover(
-                new PFBuilder<Throwable, ByteString>()
-                    .matchAny(
-                        failure -> {
-                          guard.settle(failure);
-                          logIfUnknown(failure);
-                          return events.broken(Errors.from(failure));
-                        })
-                    .build());
+                new PFBuilder<Throwable, Part>().matchAny(failure -> new Part.End(failure)).build())
+            // the turn's last slice is the last part that counts
+            .takeWhile(part -> !(part instanceof Part.Read read && read.slice().last()), true)
+            // one after the other, also the last: it says where what was sent ends
+            .mapAsync(1, part -> events(part, started, events, guard))
+            .mapConcat(list -> list);
     // the headers leave with the first bytes, so a turn that still waits gets a comment at once
     Source<ByteString, NotUsed> opened =
         early ? Source.single(Sse.KEEP_ALIVE).concatLazy(bytes) : bytes;
@@ -336,6 +328,52 @@ final class Turns {
               done.whenComplete((end, failure) -> guard.gone());
               return ignored;
             });
+  }
+
+  /** What comes of a stream: some of the turn, or why there is no more of it here. */
+  private sealed interface Part {
+    record Read(TurnSlice slice) implements Part {}
+
+    record End(Throwable why) implements Part {}
+  }
+
+  /** Completes it, wherever it is, when the streams of this node must end. */
+  private Source<TurnSlice, NotUsed> untilStopped(Source<TurnSlice, NotUsed> slices) {
+    return slices
+        .viaMat(KillSwitches.single(), Keep.right())
+        .watchTermination(
+            (stream, done) -> {
+              Signal.Registration end = stopping.streamsEnd().listen(stream::shutdown);
+              done.whenComplete((ended, failure) -> end.remove());
+              return NotUsed.getInstance();
+            });
+  }
+
+  private CompletionStage<List<ByteString>> events(
+      Part part, Started started, TurnEvents events, OnDisconnect guard) {
+    if (!(part instanceof Part.Read read)) {
+      return CompletableFuture.completedFuture(broken(((Part.End) part).why(), events, guard));
+    }
+    TurnSlice slice = read.slice();
+    if (!slice.last()) {
+      return CompletableFuture.completedFuture(events.on(slice, Optional.empty()));
+    }
+    guard.ended();
+    return events.endsWithWholeTurn()
+        ? whole(started)
+            .thenApply(turn -> events.on(slice, Optional.of(turn)))
+            .exceptionally(failure -> broken(failure, events, guard))
+        : CompletableFuture.completedFuture(events.on(slice, Optional.empty()));
+  }
+
+  /** The turn goes on, but not this stream. */
+  private static List<ByteString> broken(Throwable failure, TurnEvents events, OnDisconnect guard) {
+    guard.settle(failure);
+    logIfUnknown(failure);
+    ApiException error = Errors.from(failure);
+    ByteString event = events.broken(error);
+    return List.of(
+        error.code().equals("node_stopping") ? Sse.withRetry(RECONNECT_MILLIS, event) : event);
   }
 
   private static void logIfUnknown(Throwable failure) {
@@ -350,7 +388,7 @@ final class Turns {
         new OnDisconnect(
             call.idempotencyKey().isPresent(),
             () -> {
-              if (cancel && !stopping.getAsBoolean()) {
+              if (cancel && !stopping.begun().isGiven()) {
                 cancel(started);
               }
             });

@@ -101,6 +101,25 @@ class ConnectionsTest {
     assertThat(readToEnd(pending)).startsWith("HTTP/1.1 200").contains("w\u00c3\u00b6rld");
   }
 
+  /**
+   * The actors must not stop before the last bytes have left; in a node the cluster comes first.
+   */
+  private CompletableFuture<Done> stopWhenRead(CompletableFuture<Done> read) {
+    CoordinatedShutdown.get(edge.system())
+        .addTask(CoordinatedShutdown.PhaseServiceStop(), "reader", () -> read);
+    return edge.stop().toCompletableFuture();
+  }
+
+  /** Stops, and gives what came until the server closed the connection. */
+  private String stopAndRead(Socket socket) throws Exception {
+    CompletableFuture<Done> read = new CompletableFuture<>();
+    var stopped = stopWhenRead(read);
+    String text = readToEnd(socket);
+    read.complete(Done.getInstance());
+    stopped.get(30, TimeUnit.SECONDS);
+    return text;
+  }
+
   @Test
   void whatRunsIsAnsweredBeforeTheEnd() throws Exception {
     start(
@@ -108,13 +127,13 @@ class ConnectionsTest {
     Socket whole = complete("");
     Socket idle = connect();
     await().until(() -> edge.server.connections() == 2);
-    // the actors must not stop before the last bytes have left; in a node the cluster comes first
     CompletableFuture<Done> read = new CompletableFuture<>();
-    CoordinatedShutdown.get(edge.system())
-        .addTask(CoordinatedShutdown.PhaseServiceStop(), "reader", () -> read);
-
-    var stopped = edge.stop().toCompletableFuture();
-    assertThat(readToEnd(idle)).isEmpty();
+    var stopped = stopWhenRead(read);
+    await().until(() -> !isServed());
+    send(idle, "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assertThat(readToEnd(idle))
+        .startsWith("HTTP/1.1 503")
+        .contains("Connection: close", "Retry-After: 1", "\"code\":\"node_stopping\"");
     assertThat(stopped).isNotDone();
     edge.sessions.advance(100);
 
@@ -124,17 +143,32 @@ class ConnectionsTest {
   }
 
   @Test
-  void theDeadlineEndsWhatStillRunsWithoutCancellingIt() throws Exception {
+  void aStreamEndsSoonWithoutCancellingItsTurnAndSaysThatAnotherNodeGoesOn() throws Exception {
     start(
         "akka.coordinated-shutdown.default-phase-timeout = 60s",
-        "parley.http.stop-deadline = 300ms");
+        "parley.http.stream-grace = 100ms",
+        "parley.http.stop-deadline = 50s");
     Socket stream = complete(",\"stream\":true");
     edge.sessions.advance(1);
     stream.getInputStream().read();
 
-    edge.stop().toCompletableFuture().get(30, TimeUnit.SECONDS);
+    assertThat(stopAndRead(stream))
+        .doesNotContain("[DONE]")
+        .contains("retry: 100\ndata: {\"error\":{", "\"code\":\"node_stopping\"")
+        .endsWith("\r\n0\r\n\r\n");
+    assertThat(edge.sessions.cancelled()).isZero();
+  }
 
-    assertThat(readToEnd(stream)).doesNotContain("[DONE]");
+  @Test
+  void aStreamThatWasNotAdmittedYetIsRefused() throws Exception {
+    start(
+        "akka.coordinated-shutdown.default-phase-timeout = 60s",
+        "parley.http.stream-grace = 100ms",
+        "parley.http.admission-wait = 40s",
+        "parley.http.stop-deadline = 50s");
+    Socket stream = complete(",\"stream\":true");
+
+    assertThat(stopAndRead(stream)).startsWith("HTTP/1.1 503").contains("node_stopping");
     assertThat(edge.sessions.cancelled()).isZero();
   }
 
@@ -145,9 +179,9 @@ class ConnectionsTest {
         "parley.http.stop-deadline = 300ms");
     Socket whole = complete("");
 
-    edge.stop().toCompletableFuture().get(30, TimeUnit.SECONDS);
-
-    assertThat(readToEnd(whole)).doesNotContain("200");
+    assertThat(stopAndRead(whole))
+        .startsWith("HTTP/1.1 503")
+        .contains("Connection: close", "node_stopping");
     assertThat(edge.sessions.cancelled()).isZero();
   }
 }

@@ -44,6 +44,16 @@ final class ApiClient {
     return nodes.get(failures.get() % nodes.size());
   }
 
+  /** Talks to the first node again. */
+  void goHome() {
+    failures.set(0);
+  }
+
+  /** Talks to the next node. */
+  void goElsewhere() {
+    failures.incrementAndGet();
+  }
+
   /** An answer that was read whole. */
   record Reply(int status, String body) {
     JsonNode json() {

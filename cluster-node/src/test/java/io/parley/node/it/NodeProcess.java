@@ -217,6 +217,15 @@ final class NodeProcess implements AutoCloseable {
     }
   }
 
+  /** What it logged since its first start. */
+  String log() {
+    try {
+      return Files.readString(data.resolve("log/parley.log"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   static Path root() {
     return Path.of(System.getProperty("parley.root"));
   }

@@ -8,6 +8,12 @@ public interface WorkerMessage extends CborSerializable {
    */
   record GroupAccepted(AttemptId id, int nextIndex, boolean ended) implements WorkerMessage {}
 
+  /**
+   * The session goes on at another node, where nobody knows of the attempt's worker yet: it says
+   * again what is unanswered, or that it is there.
+   */
+  record SendAgain(AttemptId id) implements WorkerMessage {}
+
   /** The attempt is not, or no longer, the session's: the worker drops it at the next iteration. */
   record DropAttempt(AttemptId id) implements WorkerMessage {}
 }

@@ -170,7 +170,8 @@ public record Generating(Conversation conversation, RunningTurn turn) implements
       String message = STRIKES_MAX + " workers in a row failed at it: " + cause.message();
       return Decision.done(failed(new Failure(FailureCode.POISON_WORK, message), now));
     }
-    if (turn.fruitless() >= limits.attemptsMax()) {
+    boolean givenBack = cause.code() == FailureCode.WORKER_LEFT; // see RunningTurn.nextAttempt
+    if (turn.fruitless() >= limits.attemptsMax() && !givenBack) {
       String message = "the last of " + turn.attempt() + " attempts: " + cause.message();
       return Decision.done(failed(new Failure(FailureCode.ATTEMPTS_EXHAUSTED, message), now));
     }

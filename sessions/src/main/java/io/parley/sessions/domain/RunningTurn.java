@@ -47,7 +47,10 @@ public record RunningTurn(
 
   RunningTurn nextAttempt(int number, Optional<FailureCode> cause) {
     int now = cause.map(this::strikesAfter).orElse(0);
-    return new RunningTurn(spec, number, fruitless + 1, now, admittedAttempt, prompt, answer);
+    // what a node gives back that leaves has not been tried: a rolling restart must not fail a turn
+    boolean tried = cause.filter(why -> why == FailureCode.WORKER_LEFT).isEmpty() || fruitless == 0;
+    return new RunningTurn(
+        spec, number, fruitless + (tried ? 1 : 0), now, admittedAttempt, prompt, answer);
   }
 
   RunningTurn admittedWith(PromptInfo info) {

@@ -246,10 +246,23 @@ class SessionTest {
             new Admit(1, 2, Samples.PROMPT),
             new LoseAttempt(1, 2, Sessions.LOST));
     assertThat(((Generating) session).turn().strikes()).isEqualTo(1);
+    assertThat(((Generating) session).turn().fruitless()).isEqualTo(2);
 
-    session = after(session, new LoseAttempt(1, 3, Sessions.LOST));
+    session =
+        after(session, new LoseAttempt(1, 3, Sessions.LOST), new LoseAttempt(1, 4, Sessions.LOST));
     TurnEnd end = ((Idle) session).conversation().turn(1).orElseThrow().end();
     assertThat(((TurnEnd.Failed) end).failure().code()).isEqualTo(FailureCode.ATTEMPTS_EXHAUSTED);
+  }
+
+  @Test
+  void aTurnMayBeHandedOnAsOftenAsNodesLeave() {
+    Session session = after(new Absent(), start("k1"));
+    for (int attempt = 1; attempt <= 20; attempt++) {
+      session =
+          after(session, new LoseAttempt(1, attempt, new Failure(FailureCode.WORKER_LEFT, "left")));
+    }
+    assertThat(((Generating) session).turn().attempt()).isEqualTo(21);
+    assertThat(((Generating) session).turn().fruitless()).isEqualTo(1);
   }
 
   @Test

@@ -253,6 +253,6 @@ public final class CallResponsesStream implements TurnEvents {
 
   @Override
   public ByteString broken(ApiException error) {
-    return ResponsesStream.broken(error, Math.max(seen + 1, sequence));
+    return ResponsesStream.broken(error, Math.max(0, Math.max(seen, sequence - 1)));
   }
 }

@@ -230,14 +230,17 @@ public final class ResponsesStream implements TurnEvents {
 
   @Override
   public ByteString broken(ApiException error) {
-    return broken(error, Math.max(startingAfter + 1, OPENING + next));
+    return broken(error, Math.max(startingAfter, opened ? OPENING + next - 1 : 0));
   }
 
-  /** The event of a stream that cannot go on; it has no id, as it is no part of the turn. */
-  static ByteString broken(ApiException error, long sequence) {
+  /**
+   * The event of a stream that cannot go on. It has no id, as it is no part of the turn, and for
+   * that reason the number of the event before it: whoever goes on behind that misses nothing.
+   */
+  static ByteString broken(ApiException error, long lastSequence) {
     ObjectNode node = typed("error").put("code", error.code()).put("message", error.getMessage());
     node.put("param", error.param().orElse(null));
-    node.put("sequence_number", sequence);
+    node.put("sequence_number", lastSequence);
     Errors.fill(node.putObject("error"), error);
     return Sse.event(Optional.empty(), "error", node.toString());
   }
