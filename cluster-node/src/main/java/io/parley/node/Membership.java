@@ -1,5 +1,6 @@
 package io.parley.node;
 
+import akka.Done;
 import akka.actor.Address;
 import akka.actor.CoordinatedShutdown;
 import akka.actor.typed.ActorRef;
@@ -22,10 +23,12 @@ import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.ClusterDoor.Standing;
 import io.parley.node.ClusterSearch.Found;
 import io.parley.sessions.SessionSharding;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -132,6 +135,27 @@ final class Membership {
   /** Whether this node has formed its cluster. */
   boolean hasFormed() {
     return formed;
+  }
+
+  /** Why a node ends that the others may have given up. */
+  record StoodStill(Duration pause) implements CoordinatedShutdown.Reason {
+    @Override
+    public String toString() {
+      return "it stood still for "
+          + pause.toSeconds()
+          + " s, and other nodes may have taken its sessions over";
+    }
+  }
+
+  /** Watches whether this process runs all the time; if not, it ends. */
+  Pulse startPulse() {
+    return new Pulse(Pulse.limit(system.settings().config()), this::isLastWriter, System::nanoTime)
+        .start(
+            pause -> {
+              StoodStill reason = new StoodStill(pause);
+              system.log().error("This node ends: {}", reason);
+              CompletionStage<Done> unused = CoordinatedShutdown.get(system).runAll(reason);
+            });
   }
 
   /** Lets others ask this member before they join. */
