@@ -110,6 +110,27 @@ final class Membership {
                 + " yet)");
   }
 
+  /** Why a node ends that the others may have given up. */
+  record StoodStill(Duration pause) implements CoordinatedShutdown.Reason {
+    @Override
+    public String toString() {
+      return "it stood still for "
+          + pause.toSeconds()
+          + " s, and other nodes may have taken its sessions over";
+    }
+  }
+
+  /** Watches whether this process runs all the time; if not, it ends. */
+  Pulse startPulse() {
+    return new Pulse(Pulse.limit(system.settings().config()), this::isLastWriter, System::nanoTime)
+        .start(
+            pause -> {
+              StoodStill reason = new StoodStill(pause);
+              system.log().error("This node ends: {}", reason);
+              CompletionStage<Done> unused = CoordinatedShutdown.get(system).runAll(reason);
+            });
+  }
+
   private Optional<UUID> discover(DiscoverySettings discovery, Runnable founding) {
     answer(mayForm ? Standing.CANDIDATE : Standing.WAITING, Optional.empty());
     Found found = new ClusterSearch(system, self(), discovery, terms, mayForm).search(deadline());
@@ -135,27 +156,6 @@ final class Membership {
   /** Whether this node has formed its cluster. */
   boolean hasFormed() {
     return formed;
-  }
-
-  /** Why a node ends that the others may have given up. */
-  record StoodStill(Duration pause) implements CoordinatedShutdown.Reason {
-    @Override
-    public String toString() {
-      return "it stood still for "
-          + pause.toSeconds()
-          + " s, and other nodes may have taken its sessions over";
-    }
-  }
-
-  /** Watches whether this process runs all the time; if not, it ends. */
-  Pulse startPulse() {
-    return new Pulse(Pulse.limit(system.settings().config()), this::isLastWriter, System::nanoTime)
-        .start(
-            pause -> {
-              StoodStill reason = new StoodStill(pause);
-              system.log().error("This node ends: {}", reason);
-              CompletionStage<Done> unused = CoordinatedShutdown.get(system).runAll(reason);
-            });
   }
 
   /** Lets others ask this member before they join. */
