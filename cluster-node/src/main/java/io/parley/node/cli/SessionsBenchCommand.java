@@ -50,6 +50,7 @@ final class SessionsBenchCommand implements Callable<Integer> {
   private static final int STEPS = 4;
   private static final int WARM_UP = 200;
   private static final int EVENTS_SAMPLE = 20;
+  private static final int AWAKE_STILL = 100; // asked within less than passivate-after
   private static final Duration ASLEEP_PATIENCE = Duration.ofMinutes(5);
   private static final long AWAKE_BYTES = 64 << 10; // of the budget, for each session
 
@@ -143,14 +144,15 @@ final class SessionsBenchCommand implements Callable<Integer> {
       said("revived by a read, one at a time", load.reads(1, some.subList(0, half)));
       List<String> others = some.subList(half, sample);
       said("revived by a turn, one at a time", load.nextTurns(1, others));
-      said("the next turn of one that is awake", load.nextTurns(1, others));
+      List<String> last = others.subList(Math.max(0, others.size() - AWAKE_STILL), others.size());
+      said("their next turns, while they are awake", load.nextTurns(1, last));
       int events = 0;
-      List<String> read = others.subList(0, Math.min(EVENTS_SAMPLE, others.size()));
+      List<String> read = last.subList(0, Math.min(EVENTS_SAMPLE, last.size()));
       for (String session : read) {
         events += load.events(session);
       }
       eventsOfTurn = Math.round(events / (3f * read.size())); // each of them has had three
-      turns = WARM_UP + count + 2 * (sample - half);
+      turns = WARM_UP + count + others.size() + last.size();
     }
   }
 
