@@ -34,7 +34,7 @@ public record ChaosPlan(
   static final String MODEL = "simulated#decode=30&prefill=2000&slots=8&answer-tokens=0";
 
   static final int SLOTS = 8;
-  static final int NODES_MIN = 3;
+  public static final int NODES_MIN = 3;
   static final int NODES_MAX = NodeCluster.NODES_MAX - 1; // one more joins
 
   public ChaosPlan {

@@ -158,8 +158,8 @@ final class ChaosRun {
                 .allMatch(
                     turn ->
                         !turn.isRunning()
-                            || turn.last().isPresent()
-                                && turn.last().get().nanos() - injection.startNanos() > 0));
+                            || turn.last().stream()
+                                .anyMatch(part -> part.nanos() - injection.startNanos() > 0)));
   }
 
   /** Waits until each watched turn has ended for its client. */
