@@ -50,6 +50,8 @@ public final class JournalConfig {
 
   private static void plugin(Map<String, Object> values, JournalSettings settings) {
     JournalSettings.Schema schema = settings.effectiveSchema();
+    // started with the node: a session that moves here when another node dies must not wait for it
+    values.put("akka.extensions", List.of("akka.persistence.Persistence"));
     values.put("akka.persistence.journal.plugin", PLUGIN + ".journal");
     values.put("akka.persistence.journal.auto-start-journals", List.of(PLUGIN + ".journal"));
     values.put("akka.persistence.snapshot-store.plugin", PLUGIN + ".snapshot");
