@@ -36,6 +36,7 @@ public final class ChaosBench implements AutoCloseable {
   private int checkedSessions;
   private int checkedTurns;
   private long checkedTokens;
+  private volatile NodeNetwork network = new NodeNetwork.Loopback();
   private volatile NodeCluster cluster;
 
   /**
@@ -54,9 +55,9 @@ public final class ChaosBench implements AutoCloseable {
   public ChaosReport run() throws InterruptedException, IOException {
     long begin = System.nanoTime();
     boolean wantsCuts = plan.kinds().stream().anyMatch(kind -> kind.startsWith("partition"));
-    NodeNetwork network =
-        (wantsCuts ? Namespaces.make(NodeCluster.NODES_MAX) : Optional.<NodeNetwork>empty())
-            .orElseGet(NodeNetwork.Loopback::new);
+    if (wantsCuts) {
+      network = Namespaces.make(NodeCluster.NODES_MAX).orElse(network);
+    }
     try (HistoryFiles files = HistoryFiles.in(folder)) {
       cluster = NodeCluster.in(folder, network, setting());
       List<String> leftOut = strike(files);
@@ -149,14 +150,25 @@ public final class ChaosBench implements AutoCloseable {
       if (plan.limit().isPresent() && soFar.compareTo(plan.limit().get()) > 0) {
         return;
       }
-      FaultResult result = one(run, drawn.get(i), i + 1, files);
-      for (int tries = 1; !result.provesSomething() && tries < TRIES_MAX; tries++) {
-        result = one(run, drawn.get(i), i + 1, files);
-      }
-      if (!result.provesSomething()) {
-        unproven.add(result.number() + " " + result.kind());
+      try {
+        proved(run, drawn.get(i), i + 1, files);
+      } catch (ChaosException e) {
+        String what = "%d %s: %s".formatted(i + 1, drawn.get(i).name(), e.getMessage());
+        progress.accept(what);
+        violations.add(new Violation(Check.ANSWERED, "the run", what));
+        run.awaitWhole();
       }
     }
+  }
+
+  private void proved(ChaosRun run, Fault fault, int number, HistoryFiles files)
+      throws InterruptedException {
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+      if (one(run, fault, number, files).provesSomething()) {
+        return;
+      }
+    }
+    unproven.add(number + " " + fault.name());
   }
 
   private FaultResult one(ChaosRun run, Fault fault, int number, HistoryFiles files)
@@ -266,9 +278,9 @@ public final class ChaosBench implements AutoCloseable {
   public void close() {
     NodeCluster running = cluster;
     if (running != null) {
-      cluster = null;
       running.close();
     }
+    network.close();
   }
 
   private ChaosReport withoutFolder(ChaosReport report) throws IOException {

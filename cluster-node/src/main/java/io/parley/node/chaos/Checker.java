@@ -130,7 +130,8 @@ final class Checker {
   /** What is wrong with an answer that was no success. */
   static Optional<String> undocumented(HttpAnswer answer) {
     boolean known = DOCUMENTED.getOrDefault(answer.status(), Set.of()).contains(answer.code());
-    boolean again = answer.status() != 429 && answer.status() != 503 || answer.retryAfter();
+    boolean mustSayWhen = answer.status() == 429 || answer.status() == 503;
+    boolean again = !mustSayWhen || answer.retryAfter();
     return known && again
         ? Optional.empty()
         : Optional.of(

@@ -123,7 +123,7 @@ final class Namespaces implements NodeNetwork {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     relays.forEach(TcpRelay::close);
     for (int i = made.size() - 1; i >= 0; i--) {
       quietly("link", "del", made.get(i));

@@ -43,6 +43,7 @@ public final class NodeCluster implements AutoCloseable {
   private final Setting setting;
   private final List<Integer> ports;
   private final List<NodeProcess> nodes = new CopyOnWriteArrayList<>();
+  private boolean closed; // guarded by this
   private final HttpClient http =
       HttpClient.newBuilder()
           .version(HttpClient.Version.HTTP_1_1)
@@ -125,7 +126,10 @@ public final class NodeCluster implements AutoCloseable {
   }
 
   /** Begins to start a node again; it joins all that live, or forms the cluster. */
-  public void launch(NodeProcess node) {
+  public synchronized void launch(NodeProcess node) {
+    if (closed) {
+      throw new IllegalStateException("the cluster is closed");
+    }
     List<String> others = new ArrayList<>();
     for (NodeProcess other : nodes) {
       if (other != node && other.isAlive()) {
@@ -231,11 +235,19 @@ public final class NodeCluster implements AutoCloseable {
     }
   }
 
+  /** Ends all processes; none is started behind it. */
   @Override
-  public void close() {
-    nodes.forEach(NodeProcess::close);
-    Signals.sendIfAlive(cassandra.pid(), "CONT");
-    cassandra.close();
-    network.close();
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      nodes.forEach(NodeProcess::close);
+    } finally {
+      Signals.sendIfAlive(cassandra.pid(), "CONT");
+      cassandra.close();
+      network.close();
+    }
   }
 }

@@ -54,7 +54,7 @@ final class OverloadFault implements Fault {
             .formatted(
                 slowest(
                     run.history().all().stream()
-                        .filter(turn -> !before.contains(turn) && turn.tenant() != greedy)
+                        .filter(turn -> !before.contains(turn) && !turn.tenant().equals(greedy))
                         .toList()),
                 slowest(before)));
     injection.proved(refused > 0 ? 1 : 0);

@@ -87,17 +87,21 @@ final class ChaosCommand implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException, IOException {
     ChaosPlan plan = plan();
-    try (ChaosBench bench = new ChaosBench(plan, System.err::println)) {
-      Thread atExit = new Thread(bench::close, "chaos-exit");
-      Runtime.getRuntime().addShutdownHook(atExit);
-      System.err.println("seed " + plan.seed());
-      ChaosReport report = bench.run();
-      System.out.println(
-          json
-              ? new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(report)
-              : report.table());
-      return report.isSound() ? 0 : 1;
+    say("seed " + plan.seed());
+    ChaosReport report;
+    try (ChaosBench bench = new ChaosBench(plan, ChaosCommand::say)) {
+      Runtime.getRuntime().addShutdownHook(new Thread(bench::close, "chaos-exit"));
+      report = bench.run();
     }
+    System.out.println(
+        json
+            ? new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(report)
+            : report.table());
+    return report.isSound() ? 0 : 1;
+  }
+
+  private static void say(String line) {
+    System.err.println(line);
   }
 
   private ChaosPlan plan() {
