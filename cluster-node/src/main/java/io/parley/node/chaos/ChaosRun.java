@@ -184,11 +184,20 @@ final class ChaosRun {
    */
   void await(String what, BooleanSupplier come) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-    while (!come.getAsBoolean()) {
+    while (!isThere(come)) {
       if (System.nanoTime() - deadline > 0) {
         throw new ChaosException("waited " + PATIENCE_SECONDS + " s for " + what + ", in vain");
       }
       TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+    }
+  }
+
+  /** A node that does not answer an operator says nothing about what is waited for. */
+  private static boolean isThere(BooleanSupplier come) {
+    try {
+      return come.getAsBoolean();
+    } catch (AssertionError e) {
+      return false;
     }
   }
 
@@ -234,16 +243,12 @@ final class ChaosRun {
   }
 
   private boolean isWhole() {
-    try {
-      for (NodeProcess node : members) {
-        if (!seesAll(cluster.members(node))) {
-          return false;
-        }
+    for (NodeProcess node : members) {
+      if (!seesAll(cluster.members(node))) {
+        return false;
       }
-      return true;
-    } catch (AssertionError e) {
-      return false; // one is not there yet
     }
+    return true;
   }
 
   private boolean seesAll(JsonNode seen) {

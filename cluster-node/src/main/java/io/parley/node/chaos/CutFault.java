@@ -1,8 +1,7 @@
 package io.parley.node.chaos;
 
-import io.parley.node.chaos.ChaosRun.Owners;
 import io.parley.node.chaos.Injection.Touches;
-import java.util.List;
+import io.parley.node.chaos.Targets.Target;
 
 /**
  * A network partition: one node is cut off from the others, while it still reaches the journal and
@@ -46,11 +45,10 @@ final class CutFault implements Fault {
 
   @Override
   public Injection strike(ChaosRun run) throws InterruptedException {
-    NodeProcess node = ofOwner ? Targets.owner(run) : Targets.busyWorker(run);
-    Owners owners = run.new Owners();
-    List<ClientTurn> watched =
-        ofOwner ? run.awaitMidAnswer(turn -> owners.isAt(turn, node)) : run.midAnswer();
-    Injection injection = run.begin(name(), ofOwner ? Touches.ALL : Touches.NEW_ATTEMPTS, watched);
+    Target target = ofOwner ? Targets.owner(run) : Targets.busyWorker(run);
+    NodeProcess node = target.node();
+    Injection injection =
+        run.begin(name(), ofOwner ? Touches.ALL : Touches.NEW_ATTEMPTS, target.turns());
     NodeNetwork network = run.cluster().network();
     int number = run.cluster().nodes().indexOf(node);
     long millis = run.random().nextInt(MILLIS_MIN, MILLIS_MAX + 1);

@@ -1,8 +1,7 @@
 package io.parley.node.chaos;
 
-import io.parley.node.chaos.ChaosRun.Owners;
 import io.parley.node.chaos.Injection.Touches;
-import java.util.List;
+import io.parley.node.chaos.Targets.Target;
 
 /**
  * SIGSTOP: a node stands still for longer than the others wait, and then goes on as if nothing had
@@ -39,13 +38,10 @@ final class FreezeFault implements Fault {
 
   @Override
   public Injection strike(ChaosRun run) throws InterruptedException {
-    NodeProcess node = ofOwner ? Targets.owner(run) : Targets.busyWorker(run);
-    Owners owners = run.new Owners();
-    List<ClientTurn> watched =
-        ofOwner
-            ? run.awaitMidAnswer(turn -> owners.isAt(turn, node) && !ChaosRun.isAskedAt(turn, node))
-            : run.midAnswer();
-    Injection injection = run.begin(name(), ofOwner ? Touches.ALL : Touches.NEW_ATTEMPTS, watched);
+    Target target = ofOwner ? Targets.owner(run) : Targets.busyWorker(run);
+    NodeProcess node = target.node();
+    Injection injection =
+        run.begin(name(), ofOwner ? Touches.ALL : Touches.NEW_ATTEMPTS, target.turns());
     long millis = ofOwner ? run.plan().freeze().toMillis() : WORKER_MILLIS;
     injection.note("%s stood still for %d s".formatted(run.nameOf(node), millis / 1000));
     node.freeze();

@@ -1,7 +1,8 @@
 package io.parley.node.chaos;
 
-import io.parley.node.chaos.ChaosRun.Owners;
 import io.parley.node.chaos.Injection.Touches;
+import io.parley.node.chaos.Targets.Target;
+import java.util.ArrayList;
 import java.util.List;
 
 /** {@code kill -9} in mid-answer of what a stream needs: one node, or two at once. */
@@ -54,50 +55,30 @@ final class KillFault implements Fault {
   @Override
   public Injection strike(ChaosRun run) throws InterruptedException {
     return switch (victim) {
-      case OWNER -> {
-        NodeProcess node = Targets.owner(run);
-        Owners owners = run.new Owners();
-        yield kill(
-            run,
-            Touches.ALL,
-            run.awaitMidAnswer(turn -> owners.isAt(turn, node) && !ChaosRun.isAskedAt(turn, node)),
-            node);
-      }
-      case EDGE -> {
-        Owners owners = run.new Owners();
-        NodeProcess node = Targets.edge(run, owners);
-        yield kill(
-            run,
-            Touches.ALL,
-            run.awaitMidAnswer(turn -> ChaosRun.isAskedAt(turn, node) && !owners.isAt(turn, node)),
-            node);
-      }
-      case WORKER -> {
-        NodeProcess node = Targets.busyWorker(run);
-        yield kill(run, Touches.NEW_ATTEMPTS, run.midAnswer(), node);
-      }
+      case OWNER -> kill(run, Touches.ALL, Targets.owner(run));
+      case EDGE -> kill(run, Touches.ALL, Targets.edge(run));
+      case WORKER -> kill(run, Touches.NEW_ATTEMPTS, Targets.busyWorker(run));
       case OWNER_AND_WORKER -> {
-        NodeProcess node = Targets.owner(run);
-        Owners owners = run.new Owners();
-        NodeProcess worker =
-            run.anyOf(run.workers().stream().filter(each -> each != node).toList());
-        yield kill(
-            run, Touches.ALL, run.awaitMidAnswer(turn -> owners.isAt(turn, node)), node, worker);
+        Target target = Targets.owner(run);
+        List<NodeProcess> workers =
+            run.workers().stream().filter(each -> !each.equals(target.node())).toList();
+        yield kill(run, Touches.ALL, target, run.anyOf(workers));
       }
     };
   }
 
-  private Injection kill(
-      ChaosRun run, Touches touches, List<ClientTurn> watched, NodeProcess... nodes)
+  private Injection kill(ChaosRun run, Touches touches, Target target, NodeProcess... more)
       throws InterruptedException {
-    Injection injection = run.begin(name, touches, watched);
+    Injection injection = run.begin(name, touches, target.turns());
+    List<NodeProcess> nodes = new ArrayList<>(List.of(target.node()));
+    nodes.addAll(List.of(more));
     for (NodeProcess node : nodes) {
       injection.note("kill -9 of " + run.nameOf(node));
       node.kill();
     }
     // a node that came back at once would tell the others that it had died
     run.awaitGoneOn(injection);
-    run.restart(nodes);
+    run.restart(nodes.toArray(NodeProcess[]::new));
     return injection;
   }
 }
