@@ -10,7 +10,7 @@ import akka.actor.typed.javadsl.Behaviors;
 import akka.pattern.Patterns;
 import io.parley.routing.protocol.CborSerializable;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,7 +23,8 @@ import java.util.concurrent.TimeoutException;
 /**
  * Where a node asks before it joins: each member answers whether it may, and if not, why, so that
  * both sides can say so in a sentence. Its answer also names the cluster's claim on the journal,
- * which the joining node is going to share.
+ * which the joining node is going to share. A node that looks for its cluster by discovery answers
+ * while it does, too, so that others know that it lives and that there is nothing to join yet.
  */
 final class ClusterDoor {
   private static final String NAME = "parley-door";
@@ -34,6 +35,25 @@ final class ClusterDoor {
 
   /** What a door understands. */
   interface Message {}
+
+  /** How far a node is. */
+  enum Standing {
+    /** It looks for a cluster to join. */
+    WAITING,
+    /** It looks for a cluster, and may form one. */
+    CANDIDATE,
+    /** It knows its cluster, or forms it, and is about to be a member: nobody else forms one. */
+    ENTERING,
+    MEMBER;
+
+    @Override
+    public String toString() {
+      return this == MEMBER ? "member" : this == ENTERING ? "about to enter" : "starting";
+    }
+  }
+
+  /** From now on that is the answer. */
+  record Changed(Standing standing, Optional<UUID> claim) implements Message {}
 
   /**
    * May I come in?
@@ -49,22 +69,25 @@ final class ClusterDoor {
    *
    * @param refusals why not; empty: it may
    * @param claim the incarnation by which the cluster holds its keyspace; empty when it holds none
+   * @param standing of the node that answers: one that is no member yet cannot be joined
    */
-  record Answer(List<String> refusals, Optional<UUID> claim) implements CborSerializable {
+  record Answer(List<String> refusals, Optional<UUID> claim, Standing standing)
+      implements CborSerializable {
     Answer {
       refusals = List.copyOf(refusals);
     }
   }
 
-  /** Lets this node, which is a member, answer others. */
-  static void open(ActorSystem<?> system, ClusterTerms terms, Optional<UUID> claim) {
-    system.systemActorOf(create(terms, claim), NAME, Props.empty());
+  /** Lets this node answer others. */
+  static ActorRef<Message> open(ActorSystem<?> system, ClusterTerms terms, Changed state) {
+    return system.systemActorOf(create(terms, state), NAME, Props.empty());
   }
 
-  static Behavior<Message> create(ClusterTerms terms, Optional<UUID> claim) {
+  static Behavior<Message> create(ClusterTerms terms, Changed state) {
     return Behaviors.setup(
         context ->
             Behaviors.receive(Message.class)
+                .onMessage(Changed.class, changed -> create(terms, changed))
                 .onMessage(
                     Knock.class,
                     knock -> {
@@ -77,7 +100,7 @@ final class ClusterDoor {
                                 knock.from(),
                                 String.join("; ", refusals));
                       }
-                      knock.replyTo().tell(new Answer(refusals, claim));
+                      knock.replyTo().tell(new Answer(refusals, state.claim(), state.standing()));
                       return Behaviors.same();
                     })
                 .build());
@@ -97,9 +120,9 @@ final class ClusterDoor {
       ClusterTerms terms,
       long deadlineNanos) {
     while (true) {
-      for (CompletableFuture<Answer> asked : ask(system, self, seeds, terms)) {
+      for (CompletableFuture<Answer> asked : ask(system, self, seeds, terms).values()) {
         Optional<Answer> answer = await(asked);
-        if (answer.isPresent()) {
+        if (answer.filter(each -> each.standing() == Standing.MEMBER).isPresent()) {
           return admitted(answer.get(), seeds);
         }
       }
@@ -114,11 +137,21 @@ final class ClusterDoor {
     }
   }
 
-  private static List<CompletableFuture<Answer>> ask(
+  /** Asks all of them once, and gives the answers of those that answer. */
+  static Map<Address, Answer> answers(
+      ActorSystem<?> system, String self, List<Address> nodes, ClusterTerms terms) {
+    Map<Address, Answer> answers = new LinkedHashMap<>();
+    ask(system, self, nodes, terms)
+        .forEach((node, asked) -> await(asked).ifPresent(answer -> answers.put(node, answer)));
+    return answers;
+  }
+
+  private static Map<Address, CompletableFuture<Answer>> ask(
       ActorSystem<?> system, String self, List<Address> seeds, ClusterTerms terms) {
-    List<CompletableFuture<Answer>> asked = new ArrayList<>();
+    Map<Address, CompletableFuture<Answer>> asked = new LinkedHashMap<>();
     for (Address seed : seeds) {
-      asked.add(
+      asked.put(
+          seed,
           Patterns.askWithReplyTo(
                   Adapter.toClassic(system).actorSelection(seed + "/system/" + NAME),
                   replyTo -> new Knock(self, terms.values(), Adapter.toTyped(replyTo)),

@@ -21,7 +21,8 @@ import java.util.regex.Pattern;
  * @param advertisePort the port for others; 0: the same as {@code port}
  * @param bindHost where it listens; empty: at {@code advertiseHost}
  * @param port where it listens; 0: any free one
- * @param join nodes of the cluster to join; none: the node forms a cluster
+ * @param join nodes of the cluster to join
+ * @param discovery finds nodes in their place; neither: the node forms a cluster
  * @param joinTimeout how long it may take to become a member
  * @param tls by which nodes know each other; empty: everybody who reaches the port is trusted
  */
@@ -31,6 +32,7 @@ public record ClusterSettings(
     String bindHost,
     int port,
     List<HostPort> join,
+    Optional<DiscoverySettings> discovery,
     Duration joinTimeout,
     Optional<Tls> tls) {
   private static final int PORT_MAX = 65_535;
@@ -136,6 +138,13 @@ public record ClusterSettings(
         || joinTimeout.compareTo(Duration.ofHours(1)) > 0) {
       throw invalid("join-timeout", "from 1s to 1h");
     }
+    if (discovery.isPresent() && !join.isEmpty()) {
+      throw invalid("join", "empty when discovery.method is another than none");
+    }
+    if (discovery.isPresent() && port == 0) {
+      throw invalid(
+          "port", "a port that stays (--bind HOST:PORT), where discovery leads others to");
+    }
     join = List.copyOf(join);
   }
 
@@ -158,13 +167,14 @@ public record ClusterSettings(
         config.getString("bind-host"),
         config.getInt("port"),
         join,
+        DiscoverySettings.from(config),
         config.getDuration("join-timeout"),
         Tls.from(config.getConfig("tls")));
   }
 
-  /** Whether the node forms a cluster of its own. */
+  /** Whether the node forms a cluster of its own, without looking for another. */
   boolean forms() {
-    return join.isEmpty();
+    return join.isEmpty() && discovery.isEmpty();
   }
 
   /** Where the node listens for others. */

@@ -1,7 +1,9 @@
 package io.parley.node;
 
+import akka.Done;
 import akka.actor.Address;
 import akka.actor.CoordinatedShutdown;
+import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Behavior;
 import akka.actor.typed.Props;
@@ -18,17 +20,21 @@ import akka.cluster.typed.JoinSeedNodes;
 import akka.cluster.typed.Subscribe;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValueFactory;
+import io.parley.node.ClusterDoor.Standing;
+import io.parley.node.ClusterSearch.Found;
 import io.parley.sessions.SessionSharding;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * How a node becomes a member, and what it knows of the others. It forms a cluster only when nobody
  * is named to be joined, and joins one only when somebody is: a node that cannot reach the others
- * must not take itself for the first of all.
+ * must not take itself for the first of all. With discovery, {@link ClusterSearch} decides.
  */
 final class Membership {
   /** The actor systems' name, the same everywhere; what tells clusters apart is in the terms. */
@@ -38,6 +44,9 @@ final class Membership {
   private final ActorSystem<?> system;
   private final ClusterSettings settings;
   private final ClusterTerms terms;
+  private final boolean mayForm;
+  private Optional<ActorRef<ClusterDoor.Message>> door = Optional.empty();
+  private boolean formed;
   private final Set<UniqueAddress> others = ConcurrentHashMap.newKeySet();
 
   Membership(ActorSystem<?> system, NodePlan plan) {
@@ -45,6 +54,9 @@ final class Membership {
     this.cluster = Cluster.get(system);
     this.settings = plan.cluster();
     this.terms = ClusterTerms.of(plan);
+    this.mayForm =
+        plan.journalUse() == NodePlan.JournalUse.WRITE
+            && settings.discovery().filter(how -> how.requiredNodes() > 0).isPresent();
     system.systemActorOf(followWriters(), "parley-writers", Props.empty());
   }
 
@@ -63,20 +75,23 @@ final class Membership {
   /**
    * Forms the cluster, or joins it.
    *
+   * @param founding runs when discovery has this node form one, before it does
    * @return by which claim the cluster that was joined holds its keyspace, if it does
    * @throws StartupException with one line, when that takes longer than {@code join-timeout}, or
    *     the cluster refuses this node
    */
-  Optional<UUID> enter() {
-    long deadline = System.nanoTime() + settings.joinTimeout().toNanos();
+  Optional<UUID> enter(Runnable founding) {
     Optional<UUID> claim = Optional.empty();
     if (settings.forms()) {
-      cluster.manager().tell(Join.create(self()));
+      form();
+    } else if (settings.discovery().isPresent()) {
+      claim = discover(settings.discovery().get(), founding);
     } else {
       List<Address> seeds = seeds();
-      claim = ClusterDoor.knock(system, self().hostPort(), seeds, terms, deadline);
+      claim = ClusterDoor.knock(system, self().hostPort(), seeds, terms, deadline());
       cluster.manager().tell(new JoinSeedNodes(seeds));
     }
+    long deadline = deadline();
     boolean entered =
         Waiting.until(
             deadline,
@@ -95,9 +110,63 @@ final class Membership {
                 + " yet)");
   }
 
+  /** Why a node ends that the others may have given up. */
+  record StoodStill(Duration pause) implements CoordinatedShutdown.Reason {
+    @Override
+    public String toString() {
+      return "it stood still for "
+          + pause.toSeconds()
+          + " s, and other nodes may have taken its sessions over";
+    }
+  }
+
+  /** Watches whether this process runs all the time; if not, it ends. */
+  Pulse startPulse() {
+    return new Pulse(Pulse.limit(system.settings().config()), this::isLastWriter, System::nanoTime)
+        .start(
+            pause -> {
+              StoodStill reason = new StoodStill(pause);
+              system.log().error("This node ends: {}", reason);
+              CompletionStage<Done> unused = CoordinatedShutdown.get(system).runAll(reason);
+            });
+  }
+
+  private Optional<UUID> discover(DiscoverySettings discovery, Runnable founding) {
+    answer(mayForm ? Standing.CANDIDATE : Standing.WAITING, Optional.empty());
+    Found found = new ClusterSearch(system, self(), discovery, terms, mayForm).search(deadline());
+    answer(Standing.ENTERING, Optional.empty());
+    if (found instanceof Found.Cluster there) {
+      cluster.manager().tell(new JoinSeedNodes(there.members()));
+      return there.claim();
+    }
+    founding.run();
+    form();
+    return Optional.empty();
+  }
+
+  private void form() {
+    formed = true;
+    cluster.manager().tell(Join.create(self()));
+  }
+
+  private long deadline() {
+    return System.nanoTime() + settings.joinTimeout().toNanos();
+  }
+
+  /** Whether this node has formed its cluster. */
+  boolean hasFormed() {
+    return formed;
+  }
+
   /** Lets others ask this member before they join. */
   void openDoor(Optional<UUID> claim) {
-    ClusterDoor.open(system, terms, claim);
+    answer(Standing.MEMBER, claim);
+  }
+
+  private void answer(Standing standing, Optional<UUID> claim) {
+    ClusterDoor.Changed state = new ClusterDoor.Changed(standing, claim);
+    door.ifPresentOrElse(
+        open -> open.tell(state), () -> door = Optional.of(ClusterDoor.open(system, terms, state)));
   }
 
   /** Where others reach this node. */

@@ -113,7 +113,10 @@ public final class Node implements AutoCloseable {
     Starting.awaitAll(Stream.concat(models.stream(), journal.stream()).toList());
     ActorSystem<Void> actors = startActors();
     RunningTurns running = new CassandraRunningTurns(actors);
-    SessionSharding.init(actors, plan.session(), new DispatcherSubmitter(actors), running);
+    BooleanSupplier mayWrite =
+        writes ? membership.orElseThrow().startPulse()::mayWrite : () -> false;
+    SessionSharding.init(
+        actors, plan.session(), new DispatcherSubmitter(actors), running, mayWrite);
     if (writes) {
       Dispatchers.get(actors).start();
     }
@@ -192,7 +195,7 @@ public final class Node implements AutoCloseable {
     system = Optional.of(actors);
     Membership entered = new Membership(actors, plan);
     membership = Optional.of(entered);
-    Optional<UUID> claim = entered.enter();
+    Optional<UUID> claim = entered.enter(() -> journal.ifPresent(own -> own.result().take()));
     if (plan.journalUse() == JournalUse.WRITE) {
       NodeJournal own = journal.orElseThrow().result();
       claim.ifPresent(own::share);
@@ -200,7 +203,7 @@ public final class Node implements AutoCloseable {
     }
     entered.openDoor(claim);
     step.done(
-        (plan.cluster().forms() ? "formed" : "joined")
+        (entered.hasFormed() ? "formed" : "joined")
             + " at "
             + entered.address()
             + ", roles "
@@ -362,6 +365,9 @@ public final class Node implements AutoCloseable {
     }
     if (CoordinatedShutdown.clusterLeavingReason().equals(reason)) {
       return new End(true, "it was told to leave its cluster");
+    }
+    if (reason instanceof Membership.StoodStill still) {
+      return new End(false, still + ": start it again");
     }
     return new End(
         false,

@@ -23,6 +23,7 @@ final class NodeJournal {
 
   private final JournalEndpoint endpoint;
   private final JournalSettings settings;
+  private final KeyspaceLease.Holder holder;
   private final Consumer<String> onTaken;
   private final Optional<EmbeddedCassandra> child;
   private Optional<KeyspaceLease> lease; // of the thread that starts the node, then that stops it
@@ -30,14 +31,15 @@ final class NodeJournal {
   private NodeJournal(
       JournalSettings settings,
       JournalEndpoint endpoint,
+      KeyspaceLease.Holder holder,
       Consumer<String> onTaken,
-      Optional<EmbeddedCassandra> child,
-      Optional<KeyspaceLease> lease) {
+      Optional<EmbeddedCassandra> child) {
     this.settings = settings;
     this.endpoint = endpoint;
+    this.holder = holder;
     this.onTaken = onTaken;
     this.child = child;
-    this.lease = lease;
+    this.lease = Optional.empty();
   }
 
   /**
@@ -47,15 +49,16 @@ final class NodeJournal {
    */
   static NodeJournal start(
       NodePlan plan, DataFolder data, StartupReporter reporter, JournalListener listener) {
-    JournalSettings settings = plan.journal();
-    return settings.isEmbedded()
-        ? embedded(settings, data, reporter, listener)
-        : external(plan, data, reporter, listener);
+    KeyspaceLease.Holder holder = new KeyspaceLease.Holder(plan.node().clusterName(), data.id());
+    return plan.journal().isEmbedded()
+        ? embedded(plan.journal(), data, holder, reporter, listener)
+        : external(plan, holder, reporter, listener);
   }
 
   private static NodeJournal embedded(
       JournalSettings settings,
       DataFolder data,
+      KeyspaceLease.Holder holder,
       StartupReporter reporter,
       JournalListener listener) {
     StartupReporter.Step step = reporter.begin("journal (Cassandra)");
@@ -79,7 +82,7 @@ final class NodeJournal {
     try {
       ensureSchema(settings, child.endpoint(), reporter, SCHEMA_PATIENCE);
       return new NodeJournal(
-          settings, child.endpoint(), listener::taken, Optional.of(child), Optional.empty());
+          settings, child.endpoint(), holder, listener::taken, Optional.of(child));
     } catch (RuntimeException e) {
       child.close();
       throw e;
@@ -87,18 +90,28 @@ final class NodeJournal {
   }
 
   private static NodeJournal external(
-      NodePlan plan, DataFolder data, StartupReporter reporter, JournalListener listener) {
+      NodePlan plan,
+      KeyspaceLease.Holder holder,
+      StartupReporter reporter,
+      JournalListener listener) {
     JournalSettings settings = plan.journal();
     JournalEndpoint endpoint = settings.external().orElseThrow();
     ensureSchema(settings, endpoint, reporter, settings.startTimeout());
-    Optional<KeyspaceLease> lease = Optional.empty();
+    NodeJournal journal =
+        new NodeJournal(settings, endpoint, holder, listener::taken, Optional.empty());
     if (plan.cluster().forms() && plan.journalUse() == JournalUse.WRITE) {
-      KeyspaceLease.Holder holder = new KeyspaceLease.Holder(plan.node().clusterName(), data.id());
-      lease =
-          Optional.of(
-              KeyspaceLease.take(settings, endpoint, holder, SCHEMA_PATIENCE, listener::taken));
+      journal.take();
     }
-    return new NodeJournal(settings, endpoint, listener::taken, Optional.empty(), lease);
+    return journal;
+  }
+
+  /**
+   * Claims the keyspace for the cluster that this node is about to form.
+   *
+   * @throws JournalException one line, naming the cluster that has it
+   */
+  void take() {
+    lease = Optional.of(KeyspaceLease.take(settings, endpoint, holder, SCHEMA_PATIENCE, onTaken));
   }
 
   /**

@@ -37,7 +37,10 @@ class ClusterDoorTest {
   }
 
   private static ClusterDoor.Answer answerTo(ClusterTerms joining) {
-    ActorRef<ClusterDoor.Message> door = KIT.spawn(ClusterDoor.create(terms(), Optional.of(CLAIM)));
+    ActorRef<ClusterDoor.Message> door =
+        KIT.spawn(
+            ClusterDoor.create(
+                terms(), new ClusterDoor.Changed(ClusterDoor.Standing.MEMBER, Optional.of(CLAIM))));
     TestProbe<ClusterDoor.Answer> node = KIT.createTestProbe();
     ClusterDoor.Knock knock = new ClusterDoor.Knock("a:1", joining.values(), node.ref());
     KIT.serializationTestKit().verifySerialization(knock, true);
@@ -52,6 +55,7 @@ class ClusterDoorTest {
 
     assertThat(answer.refusals()).isEmpty();
     assertThat(answer.claim()).contains(CLAIM);
+    assertThat(answer.standing()).isEqualTo(ClusterDoor.Standing.MEMBER);
   }
 
   @Test

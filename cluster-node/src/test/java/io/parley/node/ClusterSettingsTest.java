@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
 import io.parley.node.ClusterSettings.HostPort;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -74,13 +75,40 @@ class ClusterSettingsTest {
     "parley.cluster.port, 70000",
     "parley.cluster.advertise-port, 25520",
     "parley.cluster.join, [nowhere]",
-    "parley.cluster.join-timeout, 10ms"
+    "parley.cluster.join-timeout, 10ms",
+    "parley.cluster.discovery.method, mdns",
+    "parley.cluster.discovery.port-name, Cluster",
+    "parley.cluster.discovery.port, 0",
+    "parley.cluster.discovery.required-nodes, -1",
+    "parley.cluster.discovery.stable-margin, 10ms",
+    "parley.cluster.discovery.lookup-timeout, 1h"
   })
   void namesTheKeyThatIsWrong(String key, String value) {
     String quoted = value.isEmpty() ? "\"\"" : value;
     String named = key.equals("parley.cluster.advertise-port") ? "parley.cluster.port" : key;
 
     assertThatThrownBy(() -> settings(Map.of(key, quoted))).hasMessageContaining(named);
+  }
+
+  @Test
+  void discoveryNeedsANameAndAPortThatStaysAndTakesThePlaceOfJoin() {
+    Map<String, String> complete =
+        Map.of(
+            "parley.cluster.discovery.method", "kubernetes-api",
+            "parley.cluster.discovery.service-name", "parley",
+            "parley.cluster.port", "25520");
+    assertThat(settings(complete).forms()).isFalse();
+
+    for (Map.Entry<String, String> wrong :
+        Map.of(
+                "parley.cluster.discovery.service-name", "\"\"",
+                "parley.cluster.port", "0",
+                "parley.cluster.join", "[\"a:1\"]")
+            .entrySet()) {
+      Map<String, String> values = new HashMap<>(complete);
+      values.put(wrong.getKey(), wrong.getValue());
+      assertThatThrownBy(() -> settings(values)).hasMessageContaining(wrong.getKey());
+    }
   }
 
   @ParameterizedTest

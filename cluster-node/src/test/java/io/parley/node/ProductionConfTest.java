@@ -14,9 +14,14 @@ import io.parley.sessions.SessionSettings;
 import io.parley.workers.WorkerSettings;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineSettings;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** The example of the operators' guide is one that a node takes. */
@@ -59,5 +64,37 @@ class ProductionConfTest {
   @Test
   void itsJournalIsAnExternalCluster() {
     assertThat(JournalSettings.from(config).isEmbedded()).isFalse();
+  }
+
+  @Test
+  void theExampleForKubernetesGoesWithItsConfiguration() throws IOException {
+    Path folder = Path.of("..", "deploy", "kubernetes");
+    NodePlan plan =
+        NodePlan.of(NodeConfig.load(Optional.of(folder.resolve("parley.conf")), Map.of()));
+    String manifest = Files.readString(folder.resolve("parley.yaml"));
+    DiscoverySettings discovery = plan.cluster().discovery().orElseThrow();
+
+    assertThat(discovery.method()).isEqualTo(DiscoverySettings.Method.KUBERNETES_API);
+    assertThat(manifest)
+        .contains(
+            "      labels:\n        app.kubernetes.io/name: " + discovery.serviceName() + "\n",
+            "- name: "
+                + discovery.portName()
+                + "\n              containerPort: "
+                + plan.cluster().port()
+                + "\n",
+            "- name: http\n              containerPort: " + plan.http().port() + "\n",
+            "--bind=$(POD_IP):" + plan.cluster().port() + "\n");
+    assertThat(plan.http().apiKeysFile()).contains(Path.of("/etc/parley/keys/keys"));
+    assertThat(manifest).contains("mountPath: /etc/parley/keys,");
+    assertThat(discovery.requiredNodes()).isGreaterThan(number(manifest, "replicas") / 2);
+    assertThat(Duration.ofSeconds(number(manifest, "terminationGracePeriodSeconds")))
+        .isGreaterThan(StopTimes.from(plan.config()).patience());
+  }
+
+  private static int number(String manifest, String key) {
+    Matcher found = Pattern.compile("\\b" + key + ": (\\d+)").matcher(manifest);
+    assertThat(found.find()).as(key).isTrue();
+    return Integer.parseInt(found.group(1));
   }
 }

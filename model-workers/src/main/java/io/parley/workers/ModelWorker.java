@@ -60,7 +60,12 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
                 SessionReports.bySharding(context.getSystem())));
   }
 
-  static Behavior<Command> create(
+  /**
+   * A worker whose reports go elsewhere than to the node's sessions, for tests and simulations.
+   *
+   * @param sessions takes what is to be told to the sessions
+   */
+  public static Behavior<Command> create(
       ReplicaFactory factory, WorkerSettings settings, Consumer<AttemptReport> sessions) {
     return Behaviors.setup(
         context ->

@@ -2,22 +2,48 @@ package io.parley.persistence;
 
 import akka.NotUsed;
 import akka.actor.typed.ActorSystem;
-import akka.persistence.cassandra.query.javadsl.CassandraReadJournal;
-import akka.persistence.query.EventEnvelope;
-import akka.persistence.query.PersistenceQuery;
+import akka.japi.Pair;
+import akka.serialization.Serialization;
+import akka.serialization.SerializationExtension;
+import akka.stream.alpakka.cassandra.javadsl.CassandraSession;
+import akka.stream.alpakka.cassandra.javadsl.CassandraSessionRegistry;
 import akka.stream.javadsl.Source;
+import com.datastax.oss.driver.api.core.cql.Row;
+import com.datastax.oss.driver.api.core.cql.Statement;
+import com.datastax.oss.driver.api.core.uuid.Uuids;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Reads an entity's history straight from the journal, without waking the entity: for event
- * histories, exports and audits.
+ * histories, exports and audits. It sees what the entity's own replay sees: rows that {@link
+ * Superseded} leaves out are in the table and no events.
  */
 public final class SessionEvents {
-  private final CassandraReadJournal journal;
+  private static final String PLUGIN = "akka.persistence.cassandra";
+
+  /** Rows in a page: an event holds a few tokens, or a whole prompt. */
+  private static final int PAGE_ROWS = 100;
+
+  private final ActorSystem<?> system;
+  private final Serialization serialization;
+  private final String query;
+  private final long partitionSize;
 
   public SessionEvents(ActorSystem<?> system) {
-    this.journal =
-        PersistenceQuery.get(system)
-            .getReadJournalFor(CassandraReadJournal.class, CassandraReadJournal.Identifier());
+    this.system = system;
+    this.serialization = SerializationExtension.get(system);
+    var journal = system.settings().config().getConfig(PLUGIN + ".journal");
+    this.partitionSize = journal.getLong("target-partition-size");
+    this.query =
+        "SELECT sequence_nr, timestamp, writer_uuid, ser_id, ser_manifest, event FROM "
+            + journal.getString("keyspace")
+            + ".messages WHERE persistence_id = ? AND partition_nr = ? AND sequence_nr >= ?"
+            + " AND sequence_nr <= ?";
   }
 
   /**
@@ -29,13 +55,82 @@ public final class SessionEvents {
    */
   public Source<JournaledEvent, NotUsed> events(
       String persistenceId, long fromSequenceNr, long toSequenceNr) {
-    return journal
-        .currentEventsByPersistenceId(persistenceId, fromSequenceNr, toSequenceNr)
-        .map(SessionEvents::journaled);
+    long first = (fromSequenceNr - 1) / partitionSize;
+    return new Rows(persistenceId, fromSequenceNr, toSequenceNr, first)
+        .from(first)
+        .statefulMap(
+            () -> new Superseded<Row>(SessionEvents::number, SessionEvents::writer),
+            (superseded, row) -> Pair.create(superseded, superseded.next(row)),
+            superseded -> Optional.of(superseded.last()))
+        .mapConcat(row -> row.map(List::of).orElseGet(List::of))
+        .map(row -> journaled(persistenceId, row));
   }
 
-  private static JournaledEvent journaled(EventEnvelope envelope) {
+  /** The rows of one entity, partition by partition. */
+  private final class Rows {
+    private final String persistenceId;
+    private final long from;
+    private final long to;
+    private final long first;
+
+    Rows(String persistenceId, long from, long to, long first) {
+      this.persistenceId = persistenceId;
+      this.from = from;
+      this.to = to;
+      this.first = first;
+    }
+
+    /** Events that are stored together are in one partition, the first perhaps in the next. */
+    Source<Row, NotUsed> from(long partition) {
+      AtomicBoolean any = new AtomicBoolean(partition == first);
+      return in(partition)
+          .map(
+              row -> {
+                any.set(true);
+                return row;
+              })
+          .concatLazy(
+              Source.lazySource(() -> any.get() ? from(partition + 1) : Source.<Row>empty()));
+    }
+
+    private Source<Row, NotUsed> in(long partition) {
+      CompletionStage<Statement<?>> select =
+          session()
+              .underlying()
+              .thenCompose(driver -> driver.prepareAsync(query))
+              .thenApply(
+                  prepared ->
+                      prepared
+                          .bind(persistenceId, partition, from, to)
+                          .setIdempotent(true)
+                          .setPageSize(PAGE_ROWS));
+      return session().select(select);
+    }
+  }
+
+  private JournaledEvent journaled(String persistenceId, Row row) {
+    ByteBuffer event = Objects.requireNonNull(row.getByteBuffer("event"), "a row without an event");
+    byte[] bytes = new byte[event.remaining()];
+    event.duplicate().get(bytes);
     return new JournaledEvent(
-        envelope.persistenceId(), envelope.sequenceNr(), envelope.timestamp(), envelope.event());
+        persistenceId,
+        number(row),
+        Uuids.unixTimestamp(Objects.requireNonNull(row.getUuid("timestamp"))),
+        serialization
+            .deserialize(bytes, row.getInt("ser_id"), String.valueOf(row.getString("ser_manifest")))
+            .get());
+  }
+
+  private static long number(Row row) {
+    return row.getLong("sequence_nr");
+  }
+
+  private static String writer(Row row) {
+    return String.valueOf(row.getString("writer_uuid"));
+  }
+
+  /** Asked for when it is used: the journal's own session is there by then. */
+  private CassandraSession session() {
+    return CassandraSessionRegistry.get(system).sessionFor(PLUGIN);
   }
 }

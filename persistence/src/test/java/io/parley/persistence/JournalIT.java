@@ -8,6 +8,8 @@ import akka.actor.testkit.typed.javadsl.ActorTestKit;
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.javadsl.AskPattern;
 import akka.stream.javadsl.Sink;
+import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.cql.Row;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.persistence.embedded.EmbeddedCassandraListener;
 import java.nio.file.Path;
@@ -161,8 +163,72 @@ class JournalIT {
     }
   }
 
+  /**
+   * As a request's time-out leaves it behind, whose bytes arrived after the writer had recovered.
+   */
   @Test
   @Order(6)
+  void aWriteThatComesLateIsNoEvent() throws Exception {
+    ActorTestKit kit = ActorTestKit.create("late", cassandra.akkaConfig());
+    try (CqlSession driver = connect()) {
+      ActorRef<Counter.Add> before = kit.spawn(Counter.create("late"));
+      for (int i = 1; i <= 3; i++) {
+        assertThat(add(kit, before).get(1, TimeUnit.MINUTES)).isEqualTo(i);
+      }
+      kit.stop(before);
+      ActorRef<Counter.Add> after = kit.spawn(Counter.create("late"));
+      assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(4);
+      kit.stop(after);
+      for (int number = 4; number <= 5; number++) {
+        storeLate(driver, "late", 3, number);
+      }
+
+      assertThat(stored(kit, "late")).isEqualTo(List.of("1", "2", "3", "4"));
+      ActorRef<Counter.Add> again = kit.spawn(Counter.create("late"));
+      assertThat(add(kit, again).get(1, TimeUnit.MINUTES)).isEqualTo(5);
+      assertThat(stored(kit, "late")).isEqualTo(List.of("1", "2", "3", "4", "5"));
+    } finally {
+      kit.shutdownTestKit();
+    }
+  }
+
+  /** A row like another one, with another number and place, of the same writer. */
+  private static void storeLate(CqlSession driver, String id, long like, long number) {
+    String table = "parley.messages";
+    Row row =
+        driver
+            .execute(
+                "SELECT * FROM "
+                    + table
+                    + " WHERE persistence_id = ? AND partition_nr = 0 AND sequence_nr = ?",
+                id,
+                like)
+            .one();
+    driver.execute(
+        "INSERT INTO "
+            + table
+            + " (persistence_id, partition_nr, sequence_nr, timestamp, timebucket, writer_uuid,"
+            + " ser_id, ser_manifest, event_manifest, event)"
+            + " VALUES (?, 0, ?, now(), ?, ?, ?, ?, ?, ?)",
+        id,
+        number,
+        row.getString("timebucket"),
+        row.getString("writer_uuid"),
+        row.getInt("ser_id"),
+        row.getString("ser_manifest"),
+        row.getString("event_manifest"),
+        row.getByteBuffer("event"));
+  }
+
+  private static CqlSession connect() {
+    return JournalConnection.open(
+        cassandra.settings(),
+        cassandra.process().endpoint(),
+        System.nanoTime() + PATIENCE.toNanos());
+  }
+
+  @Test
+  @Order(7)
   void persistLatencyIsPrinted() throws Exception {
     ActorTestKit kit = ActorTestKit.create("latency", cassandra.akkaConfig());
     try {

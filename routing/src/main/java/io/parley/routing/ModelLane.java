@@ -125,6 +125,9 @@ final class ModelLane {
    *     certain worker
    */
   OptionalLong handOut(long nowNanos, BiConsumer<WaitingWork, WorkStream> handed) {
+    if (queue.isEmpty()) {
+      return OptionalLong.empty(); // most of what workers say comes then: they are not looked at
+    }
     List<WorkStream> waiting = new ArrayList<>();
     for (WorkStream stream : streams.values()) {
       if (stream.waits()) {
@@ -176,16 +179,17 @@ final class ModelLane {
 
   /** Who is refused now, if anyone. */
   Optional<FullQueue> full(long nowNanos) {
+    if (!slowForAll && !queue.isFull() && slow.isEmpty()) {
+      return Optional.empty();
+    }
     long retryAfterMillis = retryAfter(nowNanos).toMillis();
     if (slowForAll) {
       return Optional.of(new FullQueue(retryAfterMillis, true, Set.of()));
     }
-    if (queue.isFull()) {
-      return Optional.of(queue.full(retryAfterMillis, slow));
-    }
-    return slow.isEmpty()
-        ? Optional.empty()
-        : Optional.of(new FullQueue(retryAfterMillis, false, slow));
+    return Optional.of(
+        queue.isFull()
+            ? queue.full(retryAfterMillis, slow)
+            : new FullQueue(retryAfterMillis, false, slow));
   }
 
   /** Finds out anew whose works would come too late. */

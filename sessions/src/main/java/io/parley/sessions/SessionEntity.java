@@ -28,6 +28,7 @@ import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionEvent;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.function.BooleanSupplier;
 
 /**
  * The actor of one session: it brings commands and reports to the pure {@link Session}, journals
@@ -48,6 +49,8 @@ public final class SessionEntity
    * @param running where a turn that runs is found again by itself
    * @param live the sessions in this node's memory, of which this becomes one
    * @param shard where it asks to be passivated
+   * @param mayWrite whether this node is known to be in its cluster still; while not, nothing is
+   *     journaled, and nobody told of what was
    * @param clock what the events are dated by
    */
   public record Surroundings(
@@ -56,6 +59,7 @@ public final class SessionEntity
       RunningTurns running,
       LiveSessions<ActorRef<SessionInbox>> live,
       ActorRef<ClusterSharding.ShardCommand> shard,
+      BooleanSupplier mayWrite,
       InstantSource clock) {}
 
   /**
@@ -100,7 +104,14 @@ public final class SessionEntity
     this.readers = new Readers(settings.reads());
     this.mark = new RunningMark(id, settings.journalRetry(), around.running(), context, timers);
     this.steps =
-        new Steps(Effect(), around.clock(), settings.limits(), attempts, mark, this::changed);
+        new Steps(
+            Effect(),
+            around.clock(),
+            settings.limits(),
+            attempts,
+            mark,
+            around.mayWrite(),
+            this::changed);
     this.callers = new Callers(id.tenant(), steps, around.submitter(), around.live()::isFull, mark);
     this.workers = new Workers(steps, attempts);
   }

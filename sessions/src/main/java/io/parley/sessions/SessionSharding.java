@@ -18,6 +18,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 /** Spreads the sessions over the nodes. */
@@ -33,12 +34,15 @@ public final class SessionSharding {
   /**
    * Makes sessions reachable from this node, and hosts them when it has the role. To be called once
    * on every node, when its journal can be used and before anything addresses a session.
+   *
+   * @param mayWrite whether this node is known to be in its cluster still
    */
   public static void init(
       ActorSystem<?> system,
       SessionSettings settings,
       WorkSubmitter submitter,
-      RunningTurns running) {
+      RunningTurns running,
+      BooleanSupplier mayWrite) {
     LiveSessions<ActorRef<SessionInbox>> live =
         new LiveSessions<>(
             settings.memoryBudgetBytes(), session -> session.tell(new Internal.Quiet()));
@@ -58,6 +62,7 @@ public final class SessionSharding {
                                 running,
                                 live,
                                 context.getShard(),
+                                mayWrite,
                                 InstantSource.system())))
                 .withMessageExtractor(new HashCodeMessageExtractor<>(settings.shards()))
                 .withRole(ROLE)

@@ -15,6 +15,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
@@ -27,9 +28,11 @@ final class Steps {
   private final SessionLimits limits;
   private final Attempts attempts;
   private final RunningMark mark;
+  private final BooleanSupplier mayWrite;
   private final Consumer<Session> changed;
 
   /**
+   * @param mayWrite whether this node is known to be the session's writer still
    * @param changed hears of the state after each step that was journaled
    */
   Steps(
@@ -38,12 +41,14 @@ final class Steps {
       SessionLimits limits,
       Attempts attempts,
       RunningMark mark,
+      BooleanSupplier mayWrite,
       Consumer<Session> changed) {
     this.effect = effect;
     this.clock = clock;
     this.limits = limits;
     this.attempts = attempts;
     this.mark = mark;
+    this.mayWrite = mayWrite;
     this.changed = changed;
   }
 
@@ -90,12 +95,18 @@ final class Steps {
   ReplyEffect<SessionEvent, Session> carryOut(
       Session before, Decision decision, BiConsumer<Outcome, Session> tell) {
     if (decision instanceof Decision.Accept accept) {
+      if (!mayWrite.getAsBoolean()) {
+        return nothing(); // who asked asks again, and finds the session where it is
+      }
       return effect
           .persist(accept.events())
           .thenRun(
               (Session after) -> {
-                tell.accept(accept.outcome(), after);
-                follow(before, accept.events(), after);
+                // it may have stood still in the middle of the write
+                if (mayWrite.getAsBoolean()) {
+                  tell.accept(accept.outcome(), after);
+                  follow(before, accept.events(), after);
+                }
               })
           .thenNoReply();
     }

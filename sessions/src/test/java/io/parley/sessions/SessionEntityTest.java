@@ -24,12 +24,16 @@ import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionFixture.Worker;
 import io.parley.sessions.WorkSubmitter.Submission;
+import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.domain.SessionEvent.TokensAppended;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -94,6 +98,41 @@ class SessionEntityTest {
     assertThat(refused.reason()).isEqualTo(RefusalReason.OVERLOADED);
     assertThat(refused.retryAfterMillis()).contains(700L);
     assertThat(session.journal()).isEmpty();
+  }
+
+  @Test
+  void aNodeThatMayHaveLostTheSessionWritesNothingAndTellsNobody() {
+    Worker worker = session.runningTurn();
+    session.view(); // the worker's word was handled
+    List<SessionEvent> before = session.journal();
+    session.mayWrite = () -> false;
+    worker.send(0, Optional.empty(), "a");
+    TestProbe<Reply> caller = session.send(to -> new SessionCommand.SetMetadata(Map.of(), to));
+    Reply.TurnSlice slice =
+        (Reply.TurnSlice) session.ask(to -> new SessionCommand.ReadTurn(1, 0, false, to));
+
+    assertThat(slice.tokens()).isEmpty();
+    assertThat(session.journal()).isEqualTo(before);
+    caller.expectNoMessage(Duration.ZERO);
+    worker.probe.expectNoMessage(Duration.ZERO);
+  }
+
+  @Test
+  void whatWasWrittenWhenTheNodeStoodStillIsToldByNobody() {
+    Worker worker = session.runningTurn();
+    session.view(); // the worker's word was handled
+    AtomicBoolean first = new AtomicBoolean(true);
+    session.mayWrite = () -> first.getAndSet(false);
+    worker.send(0, Optional.empty(), "a");
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(session.journal())
+                    .filteredOn(TokensAppended.class::isInstance)
+                    .hasSize(1));
+    session.view(); // what came behind the write was handled
+
+    worker.probe.expectNoMessage(Duration.ZERO);
   }
 
   @Test

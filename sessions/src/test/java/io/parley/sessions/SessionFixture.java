@@ -34,6 +34,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
 /**
@@ -68,6 +69,7 @@ final class SessionFixture implements AutoCloseable {
   final ListedTurns running = new ListedTurns();
   final LiveSessions<ActorRef<SessionInbox>> live =
       new LiveSessions<>(MEMORY_BYTES, session -> session.tell(new Internal.Quiet()));
+  volatile BooleanSupplier mayWrite = () -> true;
   final TestProbe<ClusterSharding.ShardCommand> shard = KIT.createTestProbe("shard");
   private SessionSettings settings;
   private ActorRef<SessionInbox> entity;
@@ -108,7 +110,13 @@ final class SessionFixture implements AutoCloseable {
             SessionEntity.create(
                 id,
                 new SessionEntity.Surroundings(
-                    settings, dispatcher, running, live, shard.ref(), InstantSource.system())));
+                    settings,
+                    dispatcher,
+                    running,
+                    live,
+                    shard.ref(),
+                    () -> mayWrite.getAsBoolean(),
+                    InstantSource.system())));
   }
 
   /** As a crash and a recovery elsewhere. */

@@ -56,6 +56,7 @@ class SessionMessagesTest {
                     new ListedTurns(),
                     new LiveSessions<>(1 << 20, idle -> {}),
                     KIT.<ClusterSharding.ShardCommand>createTestProbe().ref(),
+                    () -> true,
                     InstantSource.system())),
             EventSourcedBehaviorTestKit.enabledSerializationSettings().withVerifyEquality(true));
 

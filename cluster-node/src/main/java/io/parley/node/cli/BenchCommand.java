@@ -22,7 +22,9 @@ import picocli.CommandLine.Option;
       EngineBenchCommand.class,
       QualityBenchCommand.class,
       EncoderBenchCommand.class,
-      SoakBenchCommand.class
+      SoakBenchCommand.class,
+      SessionsBenchCommand.class,
+      RoutingBenchCommand.class
     },
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {

@@ -17,7 +17,8 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Starts a node of a cluster of several: with --join one that joins it, else the first one,"
-          + " which forms it.",
+          + " which forms it; with parley.cluster.discovery in the configuration it looks for the"
+          + " others by itself.",
       "All nodes of a cluster share one journal (parley.journal.contact-points); a node whose only"
           + " role is worker needs none.",
       "Ctrl-C or SIGTERM stops it in order."
@@ -77,6 +78,7 @@ final class NodeCommand implements Callable<Integer> {
     }
     if (form || !join.isEmpty()) {
       own.put("parley.cluster.join", list(join));
+      own.put("parley.cluster.discovery.method", "none");
     }
     if (bind != null) {
       put(own, bind, "parley.cluster.bind-host", "parley.cluster.port");

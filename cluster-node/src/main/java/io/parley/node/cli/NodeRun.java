@@ -65,7 +65,7 @@ final class NodeRun {
   }
 
   /** Must come before anything logs: the log's place depends on the configuration. */
-  private static void logTo(Path folder) {
+  static void logTo(Path folder) {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
