@@ -36,6 +36,7 @@ public final class ChaosBench implements AutoCloseable {
   private int checkedSessions;
   private int checkedTurns;
   private long checkedTokens;
+  private int lateRows;
   private volatile NodeNetwork network = new NodeNetwork.Loopback();
   private volatile NodeCluster cluster;
 
@@ -67,7 +68,7 @@ public final class ChaosBench implements AutoCloseable {
               (System.nanoTime() - begin) / 1e9,
               results,
               leftOut,
-              new ChaosReport.Checked(checkedSessions, checkedTurns, checkedTokens),
+              new ChaosReport.Checked(checkedSessions, checkedTurns, checkedTokens, lateRows),
               violations,
               unproven,
               folder.toString());
@@ -264,6 +265,7 @@ public final class ChaosBench implements AutoCloseable {
         violations.addAll(found);
         checkedSessions++;
         checkedTurns += turns.size();
+        lateRows += journal.rows().size() - journal.writtenRows().size();
         checkedTokens += journal.turns().stream().mapToLong(turn -> turn.texts().size()).sum();
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();

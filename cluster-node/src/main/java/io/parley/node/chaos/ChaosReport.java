@@ -28,8 +28,12 @@ public record ChaosReport(
     List<String> unproven,
     String folder) {
 
-  /** How much was compared with the journal. */
-  public record Checked(int sessions, int turns, long tokens) {}
+  /**
+   * How much was compared with the journal.
+   *
+   * @param lateRows rows that are no events: their writer had been given up, and told nobody
+   */
+  public record Checked(int sessions, int turns, long tokens, int lateRows) {}
 
   /** p50, p99 and maximum, in milliseconds. */
   public record Spread(int count, double p50, double p99, double max) {
@@ -177,14 +181,15 @@ public record ChaosReport(
         String.format(
             Locale.ROOT,
             "%d faults on %d nodes in %.0f s, seed %d; %d sessions, %d turns, %d tokens compared with"
-                + " the journal: ",
+                + " the journal (%d late rows in it): ",
             faults,
             nodes,
             seconds,
             seed,
             checked.sessions(),
             checked.turns(),
-            checked.tokens()));
+            checked.tokens(),
+            checked.lateRows()));
     text.append(violations.isEmpty() ? "no promise broken" : "broken: " + broken);
     text.append(System.lineSeparator());
     violations.forEach(line -> text.append("  ").append(line).append(System.lineSeparator()));

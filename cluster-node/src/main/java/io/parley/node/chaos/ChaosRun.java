@@ -21,7 +21,7 @@ final class ChaosRun {
   private static final long PATIENCE_SECONDS = 120;
 
   private static final long POLL_MILLIS = 100;
-  private static final String GIVEN_UP = "gave this node up";
+  private static final List<String> WHYS = List.of("gave this node up", "it stood still for");
 
   private final ChaosPlan plan;
   private final NodeCluster cluster;
@@ -233,7 +233,8 @@ final class ChaosRun {
   }
 
   private void ended(NodeProcess node, boolean expected) {
-    if (!expected || node.exitValue() != 1 || !node.output().contains(GIVEN_UP)) {
+    boolean saysWhy = WHYS.stream().anyMatch(node.output()::contains);
+    if (!expected || node.exitValue() != 1 || !saysWhy) {
       violations.add(
           new Violation(
               Check.NODE_LIVES,

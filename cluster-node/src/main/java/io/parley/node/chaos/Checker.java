@@ -8,6 +8,7 @@ import io.parley.node.chaos.ObservedTurn.Seen;
 import io.parley.node.chaos.Violation.Check;
 import io.parley.persistence.JournalRows.StoredRow;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -51,7 +52,7 @@ final class Checker {
   static List<Violation> check(String session, List<ObservedTurn> observed, Journal journal) {
     Checker checker = new Checker(session);
     checker.whole(journal);
-    checker.oneWriter(journal.rows());
+    checker.oneWriter(journal);
     List<Journal.Turn> turns = journal.turns();
     turns.forEach(checker::sound);
     for (ObservedTurn turn : observed) {
@@ -79,24 +80,42 @@ final class Checker {
     }
   }
 
-  private void oneWriter(List<StoredRow> rows) {
-    Set<String> gone = new HashSet<>();
+  /**
+   * A writer that another one followed writes no more. A row that it had begun before the other
+   * one's first may come late, under a number that the other one used as well: it is no event.
+   */
+  private void oneWriter(Journal journal) {
+    Map<String, Long> followedAtMillis = new HashMap<>();
     String writer = "";
-    long sequence = 0;
-    for (StoredRow row : rows) {
-      if (row.sequenceNr() == sequence) {
-        violated(Check.ONE_WRITER, "two rows have the sequence number " + sequence);
-      } else if (row.sequenceNr() != sequence + 1) {
-        violated(Check.JOURNAL_WHOLE, "row " + row.sequenceNr() + " comes behind " + sequence);
-      }
-      sequence = row.sequenceNr();
-      if (!row.writer().equals(writer)) {
-        gone.add(writer);
-        writer = row.writer();
-        if (gone.contains(writer)) {
-          violated(Check.ONE_WRITER, "an earlier writer wrote row " + sequence);
+    for (StoredRow row : journal.rows()) {
+      if (followedAtMillis.containsKey(row.writer())) {
+        if (row.storedAtMillis() > followedAtMillis.get(row.writer())) {
+          violated(
+              Check.ONE_WRITER,
+              "row %d is of a writer that another one had followed %d ms before"
+                  .formatted(
+                      row.sequenceNr(), row.storedAtMillis() - followedAtMillis.get(row.writer())));
         }
+      } else if (!row.writer().equals(writer)) {
+        if (!writer.isEmpty()) {
+          followedAtMillis.put(writer, row.storedAtMillis());
+        }
+        writer = row.writer();
       }
+    }
+    long expected = 1;
+    for (StoredRow row : journal.writtenRows()) {
+      if (row.sequenceNr() != expected) {
+        violated(
+            Check.JOURNAL_WHOLE, "row " + row.sequenceNr() + " where " + expected + " should be");
+      }
+      expected = row.sequenceNr() + 1;
+    }
+    if (journal.writtenRows().size() != journal.events().size()) {
+      violated(
+          Check.JOURNAL_WHOLE,
+          "%d events and %d rows that are events"
+              .formatted(journal.events().size(), journal.writtenRows().size()));
     }
   }
 

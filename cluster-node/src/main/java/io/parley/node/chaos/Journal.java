@@ -2,9 +2,11 @@ package io.parley.node.chaos;
 
 import io.parley.persistence.JournalRows.StoredRow;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -17,6 +19,29 @@ record Journal(List<Event> events, List<StoredRow> rows) {
   Journal {
     events = List.copyOf(events);
     rows = List.copyOf(rows);
+  }
+
+  /**
+   * The rows that are events. A writer that another one followed writes no more: what it has from
+   * the number on at which the other one began was begun before, came late, and was told to nobody.
+   */
+  List<StoredRow> writtenRows() {
+    List<StoredRow> written = new ArrayList<>();
+    Set<String> followed = new HashSet<>();
+    for (StoredRow row : rows) {
+      if (followed.contains(row.writer())) {
+        continue;
+      }
+      if (!written.isEmpty()) {
+        StoredRow before = written.get(written.size() - 1);
+        if (!before.writer().equals(row.writer())) {
+          followed.add(before.writer());
+          written.removeIf(each -> each.sequenceNr() >= row.sequenceNr());
+        }
+      }
+      written.add(row);
+    }
+    return written;
   }
 
   /** What an event is; {@code OTHER} says nothing about turns. */

@@ -203,6 +203,13 @@ public final class NodeCluster implements AutoCloseable {
     return managed(node, "GET", "/cluster").path("data");
   }
 
+  /** The releases of the members, as a node knows them. */
+  public List<String> versions(NodeProcess node) {
+    List<String> versions = new ArrayList<>();
+    members(node).forEach(member -> versions.add(member.path("version").asText()));
+    return versions;
+  }
+
   /** Has a node drained, as an operator does it at another one. */
   void drain(NodeProcess at, NodeProcess node) {
     String name = URLEncoder.encode(address(node), StandardCharsets.UTF_8);

@@ -282,6 +282,15 @@ public final class NodeProcess implements AutoCloseable {
     }
   }
 
+  /** What it logged since its first start. */
+  public String log() {
+    try {
+      return Files.readString(data().resolve("log/parley.log"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** What it printed last. */
   String lastLine() {
     return output().lines().reduce("", (before, line) -> line.isBlank() ? before : line);

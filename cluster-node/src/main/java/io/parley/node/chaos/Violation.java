@@ -12,7 +12,7 @@ record Violation(Check check, String about, String detail) {
   enum Check {
     /** The journal has each sequence number once, from 1 on. */
     JOURNAL_WHOLE,
-    /** No incarnation of a session writes behind one that came after it. */
+    /** No incarnation of a session begins to write behind the first write of the next one. */
     ONE_WRITER,
     /** Each turn starts once, its tokens have no gap, and it ends once. */
     TURN_SOUND,

@@ -104,19 +104,37 @@ class CheckerTest {
 
   @Test
   void findsARowThatIsMissing() {
-    assertThat(broken(List.of(row(1, "w1"), row(3, "w1")))).containsOnly(Check.JOURNAL_WHOLE);
+    List<StoredRow> rows = new ArrayList<>(rows());
+    rows.remove(3);
+
+    assertThat(broken(rows)).containsOnly(Check.JOURNAL_WHOLE);
   }
 
   @Test
-  void findsAWriterThatComesBack() {
-    assertThat(broken(List.of(row(1, "w1"), row(2, "w2"), row(3, "w1"))))
-        .containsOnly(Check.ONE_WRITER);
+  void findsTwoRowsOfOneWriterUnderOneNumber() {
+    List<StoredRow> rows = new ArrayList<>(rows());
+    rows.add(4, rows.get(3));
+
+    assertThat(broken(rows)).containsOnly(Check.JOURNAL_WHOLE);
   }
 
   @Test
-  void findsTwoWritersOfOneEvent() {
-    assertThat(broken(List.of(row(1, "w1"), row(2, "w1"), row(2, "w2"))))
-        .containsOnly(Check.ONE_WRITER);
+  void aRowThatCameLateIsNoEvent() {
+    List<StoredRow> before = new ArrayList<>(rows());
+    before.add(4, new StoredRow(5, "w1", -1)); // w2 begins with 5
+    List<StoredRow> behind = new ArrayList<>(rows());
+    behind.add(5, new StoredRow(5, "w1", -1));
+
+    assertThat(broken(before)).isEmpty();
+    assertThat(broken(behind)).isEmpty();
+  }
+
+  @Test
+  void findsAWriterThatGoesOnBehindItsFollower() {
+    List<StoredRow> rows = new ArrayList<>(rows());
+    rows.add(6, new StoredRow(6, "w1", 1));
+
+    assertThat(broken(rows)).containsOnly(Check.ONE_WRITER);
   }
 
   @Test

@@ -6,6 +6,7 @@ import io.parley.node.chaos.NodeCluster;
 import io.parley.node.chaos.NodeProcess;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 
 /** A {@link NodeCluster} whose clients are of the default tenant. */
@@ -46,6 +47,11 @@ final class TestCluster implements AutoCloseable {
   /** The shards that a node has, and how many sessions are awake in each. */
   Map<Integer, Integer> shards(NodeProcess node) {
     return cluster.shards(node);
+  }
+
+  /** The releases of the members, as a node knows them. */
+  List<String> versions(NodeProcess node) {
+    return cluster.versions(node);
   }
 
   /** A new session that lives on this node. */
