@@ -17,7 +17,8 @@ import picocli.CommandLine.Command;
       ChatCommand.class,
       ModelCommand.class,
       KeysCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      ChaosCommand.class
     })
 public final class ParleyCommand implements Runnable {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;

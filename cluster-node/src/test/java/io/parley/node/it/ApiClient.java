@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.parley.node.chaos.NodeProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

@@ -2,6 +2,7 @@ package io.parley.node.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.node.chaos.NodeProcess;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.parley.node.chaos.NodeProcess;
 import io.parley.node.cli.ParleyCommand;
 import io.parley.node.it.Commands.Result;
 import io.parley.workers.model.StoredModel;

@@ -2,6 +2,7 @@ package io.parley.node.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.node.chaos.NodeProcess;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -3,6 +3,7 @@ package io.parley.node.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.ConfigFactory;
+import io.parley.node.chaos.NodeProcess;
 import io.parley.node.it.KillRound.Moment;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.embedded.EmbeddedCassandra;

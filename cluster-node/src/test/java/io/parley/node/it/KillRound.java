@@ -1,5 +1,6 @@
 package io.parley.node.it;
 
+import io.parley.node.chaos.NodeProcess;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.parley.node.chaos.NodeProcess;
 import io.parley.workers.engine.EngineSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;

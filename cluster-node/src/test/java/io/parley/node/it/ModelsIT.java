@@ -3,6 +3,7 @@ package io.parley.node.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.parley.node.chaos.NodeProcess;
 import io.parley.node.it.ApiClient.Reply;
 import io.parley.node.it.Commands.Result;
 import io.parley.node.it.EventStream.Event;

@@ -3,6 +3,7 @@ package io.parley.node.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.parley.node.chaos.NodeProcess;
 import java.net.http.HttpRequest;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.parley.node.it;
 
+import io.parley.node.chaos.NodeProcess;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.cql.Row;
+import io.parley.node.chaos.NodeProcess;
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.persistence.embedded.EmbeddedCassandraListener;

@@ -1,0 +1,4 @@
+package io.parley.node.chaos;
+
+/** Who calls, and with what key. */
+record Tenant(String name, String apiKey) {}
