@@ -256,7 +256,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
     ActorRef<WorkerMessage> self = getContext().getSelf();
     boolean others =
         served.stream()
-            .flatMap(model -> WorkerDirectory.get(getContext().getSystem()).workers(model).stream())
+            .flatMap(
+                model -> WorkerDirectory.get(getContext().getSystem()).workers(model.id()).stream())
             .anyMatch(worker -> !worker.equals(self));
     return others ? onLeave() : finish(settings.drainTimeout());
   }

@@ -85,7 +85,8 @@ final class Workers {
     failed.worker().ifPresent(worker -> attempts.heardFrom(worker, ((Generating) session).turn()));
     Failure cause = new Failure(failed.code(), failed.message());
     if (failed.code() == FailureCode.WORKER_LEFT) {
-      return loseAttempt((Generating) session, cause); // nothing is wrong with it: no backoff
+      return loseAttempt(
+          (Generating) session, cause, false); // nothing is wrong with it: no backoff
     }
     if (failed.code().retryable()) {
       attempts.retryLater(((Generating) session).turn(), cause);
