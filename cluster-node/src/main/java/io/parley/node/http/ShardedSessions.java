@@ -127,7 +127,7 @@ public final class ShardedSessions implements SessionGateway {
                 settings.askAgain().multipliedBy(4),
                 () -> entity.tell(said.get()),
                 system.executionContext());
-    asked.whenComplete((reply, failure) -> again.cancel());
+    var unused = asked.whenComplete((reply, failure) -> again.cancel());
     return asked;
   }
 

@@ -54,15 +54,6 @@ final class TestCluster implements AutoCloseable {
     return cluster.versions(node);
   }
 
-  /** The releases of the members, as a node knows them. */
-  List<String> versions(NodeProcess node) {
-    List<String> versions = new ArrayList<>();
-    managed(node, "/cluster")
-        .path("data")
-        .forEach(member -> versions.add(member.path("version").asText()));
-    return versions;
-  }
-
   /** A new session that lives on this node. */
   String newSessionOn(NodeProcess node, ApiClient api) {
     return await("a session on the node")
