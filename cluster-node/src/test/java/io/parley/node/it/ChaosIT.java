@@ -34,7 +34,7 @@ class ChaosIT {
             Duration.ofSeconds(10),
             Optional.of(folder));
 
-    try (ChaosBench bench = new ChaosBench(plan, System.out::println)) {
+    try (ChaosBench bench = new ChaosBench(plan, line -> System.out.println(line))) {
       ChaosReport report = bench.run();
 
       System.out.println(report.table());
