@@ -41,8 +41,14 @@ final class ActorNodes implements AutoCloseable {
     return systems.get(number);
   }
 
+  /**
+   * The last comes first: who was not let in may hold the other end of a TLS handshake that never
+   * ends, for which the one that it knocked at would wait.
+   */
   @Override
   public void close() {
-    systems.forEach(system -> ActorTestKit.shutdown(system, Duration.ofSeconds(30)));
+    for (int i = systems.size() - 1; i >= 0; i--) {
+      ActorTestKit.shutdown(systems.get(i), Duration.ofSeconds(30));
+    }
   }
 }
