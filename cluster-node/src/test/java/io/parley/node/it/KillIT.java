@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * the journal.
  */
 class KillIT {
-  private static final int ROUNDS = 16;
+  private static final int ROUNDS = 8;
   private static final int ROUNDS_WITH_JOURNAL = 4;
 
   private static final List<Moment> MOMENTS =
