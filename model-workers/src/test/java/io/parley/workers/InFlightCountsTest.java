@@ -18,6 +18,7 @@ import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerMessage;
+import io.parley.workers.replica.TimedReplica;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -116,8 +117,7 @@ class InFlightCountsTest {
                     model,
                     SLOTS,
                     timer,
-                    () -> 2_000_000L + random.nextInt(10_000_000),
-                    work -> {},
+                    work -> 2_000_000L + random.nextInt(10_000_000),
                     new AtomicLong()),
             WorkerSettings.from(kit.system().settings().config()),
             this::report));

@@ -28,6 +28,7 @@ import io.parley.routing.protocol.WorkerMessage.DropAttempt;
 import io.parley.routing.protocol.WorkerMessage.GroupAccepted;
 import io.parley.workers.ModelWorker;
 import io.parley.workers.WorkerSettings;
+import io.parley.workers.replica.TimedReplica;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;

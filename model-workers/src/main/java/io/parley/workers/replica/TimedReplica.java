@@ -1,4 +1,4 @@
-package io.parley.workers;
+package io.parley.workers.replica;
 
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.Finish;
@@ -7,38 +7,42 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.PromptInfo;
 import io.parley.routing.protocol.Token;
 import io.parley.routing.protocol.Work;
-import io.parley.workers.replica.Replica;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Consumer;
-import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
 
-/** A replica whose works take a time and give one token; many share one timer. */
-final class TimedReplica implements Replica {
+/**
+ * A replica whose works take a time and give one token; many share one timer. For measuring what
+ * surrounds a replica.
+ */
+public final class TimedReplica implements Replica {
   private final ModelInfo model;
   private final int slots;
   private final ScheduledExecutorService timer;
-  private final LongSupplier serviceNanos;
-  private final Consumer<Work> started;
+  private final ToLongFunction<AttemptId> start;
   private final AtomicLong busyNanos;
   private final Set<AttemptId> running = ConcurrentHashMap.newKeySet();
 
-  TimedReplica(
+  /**
+   * Makes one.
+   *
+   * @param start hears that a work starts, and says how many nanoseconds it takes
+   * @param busyNanos what all slots were taken for, of works that have ended
+   */
+  public TimedReplica(
       ModelInfo model,
       int slots,
       ScheduledExecutorService timer,
-      LongSupplier serviceNanos,
-      Consumer<Work> started,
+      ToLongFunction<AttemptId> start,
       AtomicLong busyNanos) {
     this.model = model;
     this.slots = slots;
     this.timer = timer;
-    this.serviceNanos = serviceNanos;
-    this.started = started;
+    this.start = start;
     this.busyNanos = busyNanos;
   }
 
@@ -59,9 +63,10 @@ final class TimedReplica implements Replica {
 
   @Override
   public boolean start(Work work, Listener listener) {
-    started.accept(work);
+    long takesNanos = start.applyAsLong(work.id());
     long began = System.nanoTime();
     listener.admitted(new PromptInfo(1, 0, 0, model.id(), variant()));
+    running.add(work.id());
     Runnable end =
         () -> {
           if (running.remove(work.id())) {
@@ -70,8 +75,7 @@ final class TimedReplica implements Replica {
             listener.finished(new Finish(FinishReason.STOP, ""));
           }
         };
-    running.add(work.id());
-    Future<?> unused = timer.schedule(end, serviceNanos.getAsLong(), TimeUnit.NANOSECONDS);
+    Future<?> unused = timer.schedule(end, takesNanos, TimeUnit.NANOSECONDS);
     return true;
   }
 
