@@ -3,6 +3,7 @@ package io.parley.persistence;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
@@ -22,17 +23,27 @@ import java.util.function.ToLongFunction;
 final class Superseded<T> {
   private final ToLongFunction<T> number;
   private final Function<T, String> writer;
+  private final Consumer<T> leftOut;
   private final Set<String> earlier = new LinkedHashSet<>();
   private Optional<T> held = Optional.empty();
 
   Superseded(ToLongFunction<T> number, Function<T, String> writer) {
+    this(number, writer, row -> {});
+  }
+
+  /**
+   * @param leftOut is given each row that is no event, before the row that comes behind it
+   */
+  Superseded(ToLongFunction<T> number, Function<T, String> writer, Consumer<T> leftOut) {
     this.number = number;
     this.writer = writer;
+    this.leftOut = leftOut;
   }
 
   /** Takes the next row, and gives one that is known to be an event now. */
   Optional<T> next(T row) {
     if (earlier.contains(writer.apply(row))) {
+      leftOut.accept(row);
       return Optional.empty();
     }
     Optional<T> before = held;
@@ -41,7 +52,11 @@ final class Superseded<T> {
       return before;
     }
     earlier.add(writer.apply(before.get()));
-    return before.filter(one -> number.applyAsLong(one) < number.applyAsLong(row));
+    if (number.applyAsLong(before.get()) < number.applyAsLong(row)) {
+      return before;
+    }
+    leftOut.accept(before.get());
+    return Optional.empty();
   }
 
   /** The last event; there are no more rows. */
