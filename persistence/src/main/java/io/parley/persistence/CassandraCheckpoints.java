@@ -1,8 +1,6 @@
 package io.parley.persistence;
 
 import akka.actor.typed.ActorSystem;
-import akka.stream.alpakka.cassandra.javadsl.CassandraSession;
-import akka.stream.alpakka.cassandra.javadsl.CassandraSessionRegistry;
 import io.parley.persistence.chain.ChainHead;
 import io.parley.persistence.chain.Checkpoint;
 import io.parley.persistence.chain.CheckpointKeys;
@@ -11,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.time.InstantSource;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,24 +17,25 @@ import org.slf4j.LoggerFactory;
 /** Signs checkpoints, and writes them to a table of the journal's keyspace. */
 public final class CassandraCheckpoints implements Checkpoints {
   private static final Logger LOG = LoggerFactory.getLogger(CassandraCheckpoints.class);
-  private static final String PLUGIN = "akka.persistence.cassandra";
 
   /** Beyond it checkpoints are left out: the next of each journal covers it. */
   private static final int UNDER_WAY_MAX = 256;
 
-  private final ActorSystem<?> system;
+  private final PluginSession session;
+  private final Executor signers;
   private final CheckpointKeys keys;
   private final InstantSource clock;
   private final String insert;
   private final AtomicInteger underWay = new AtomicInteger();
 
   private CassandraCheckpoints(ActorSystem<?> system, CheckpointKeys keys, InstantSource clock) {
-    this.system = system;
+    this.session = new PluginSession(system);
+    this.signers = system.executionContext();
     this.keys = keys;
     this.clock = clock;
     this.insert =
         "INSERT INTO "
-            + table(system)
+            + session.table(JournalTables.CHECKPOINTS.name())
             + " (persistence_id, sequence_nr, head, at, key_id, signature)"
             + " VALUES (?, ?, ?, ?, ?, ?)";
   }
@@ -46,12 +46,6 @@ public final class CassandraCheckpoints implements Checkpoints {
     return keys.canSign() ? new CassandraCheckpoints(system, keys, clock) : NONE;
   }
 
-  static String table(ActorSystem<?> system) {
-    return system.settings().config().getString(PLUGIN + ".journal.keyspace")
-        + "."
-        + JournalTables.CHECKPOINTS.name();
-  }
-
   @Override
   public void add(ChainHead head) {
     if (underWay.incrementAndGet() > UNDER_WAY_MAX) {
@@ -59,8 +53,7 @@ public final class CassandraCheckpoints implements Checkpoints {
       return;
     }
     CompletionStage<?> unused =
-        CompletableFuture.supplyAsync(
-                () -> keys.sign(head, clock.millis()), system.executionContext())
+        CompletableFuture.supplyAsync(() -> keys.sign(head, clock.millis()), signers)
             .thenCompose(this::write)
             .whenComplete(
                 (done, failure) -> {
@@ -76,21 +69,13 @@ public final class CassandraCheckpoints implements Checkpoints {
   }
 
   private CompletionStage<?> write(Checkpoint checkpoint) {
-    CassandraSession session = CassandraSessionRegistry.get(system).sessionFor(PLUGIN);
-    return session
-        .underlying()
-        .thenCompose(driver -> driver.prepareAsync(insert))
-        .thenApply(
-            prepared ->
-                prepared
-                    .bind(
-                        checkpoint.persistenceId(),
-                        checkpoint.sequence(),
-                        ByteBuffer.wrap(checkpoint.head().bytes()),
-                        checkpoint.atMillis(),
-                        checkpoint.keyId(),
-                        ByteBuffer.wrap(checkpoint.signature()))
-                    .setIdempotent(true))
-        .thenCompose(session::executeWrite);
+    return session.execute(
+        insert,
+        checkpoint.persistenceId(),
+        checkpoint.sequence(),
+        ByteBuffer.wrap(checkpoint.head().bytes()),
+        checkpoint.atMillis(),
+        checkpoint.keyId(),
+        ByteBuffer.wrap(checkpoint.signature()));
   }
 }

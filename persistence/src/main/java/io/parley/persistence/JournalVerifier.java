@@ -2,12 +2,9 @@ package io.parley.persistence;
 
 import akka.NotUsed;
 import akka.actor.typed.ActorSystem;
-import akka.stream.alpakka.cassandra.javadsl.CassandraSession;
-import akka.stream.alpakka.cassandra.javadsl.CassandraSessionRegistry;
 import akka.stream.javadsl.Sink;
 import akka.stream.javadsl.Source;
 import com.datastax.oss.driver.api.core.cql.Row;
-import com.datastax.oss.driver.api.core.cql.Statement;
 import com.datastax.oss.driver.api.core.uuid.Uuids;
 import io.parley.persistence.chain.ChainCheck;
 import io.parley.persistence.chain.ChainReport;
@@ -27,7 +24,6 @@ import java.util.concurrent.CompletionStage;
  * a page of rows at a time, and a thousand checkpoints.
  */
 public final class JournalVerifier {
-  private static final String PLUGIN = "akka.persistence.cassandra";
   private static final int PAGE_ROWS = 100;
 
   /** Each covers all before it, so the newest are enough. */
@@ -37,8 +33,8 @@ public final class JournalVerifier {
   private static final int EMPTY_PARTITIONS = 2;
 
   private final ActorSystem<?> system;
+  private final PluginSession session;
   private final CheckpointKeys keys;
-  private final long partitionSize;
   private final String rows;
   private final String anyRow;
   private final String checkpoints;
@@ -47,10 +43,9 @@ public final class JournalVerifier {
 
   public JournalVerifier(ActorSystem<?> system, CheckpointKeys keys) {
     this.system = system;
+    this.session = new PluginSession(system);
     this.keys = keys;
-    var journal = system.settings().config().getConfig(PLUGIN + ".journal");
-    this.partitionSize = journal.getLong("target-partition-size");
-    String messages = journal.getString("keyspace") + ".messages";
+    String messages = session.table("messages");
     String where = " WHERE persistence_id = ? AND partition_nr = ?";
     this.rows =
         "SELECT sequence_nr, timestamp, writer_uuid, ser_id, ser_manifest, event FROM "
@@ -58,7 +53,7 @@ public final class JournalVerifier {
             + where;
     this.anyRow = "SELECT sequence_nr FROM " + messages + where + " LIMIT 1";
     this.journals = "SELECT DISTINCT persistence_id, partition_nr FROM " + messages;
-    String table = CassandraCheckpoints.table(system);
+    String table = session.table(JournalTables.CHECKPOINTS.name());
     this.checkpoints =
         "SELECT persistence_id, sequence_nr, head, at, key_id, signature FROM "
             + table
@@ -79,9 +74,9 @@ public final class JournalVerifier {
   private CompletionStage<ChainReport> verify(String persistenceId, List<Checkpoint> signed) {
     ChainCheck check = new ChainCheck(persistenceId, keys, signed);
     Superseded<RawRow> superseded =
-        new Superseded<>(RawRow::sequence, RawRow::writer, check::displaced);
+        new Superseded<>(1, RawRow::sequence, RawRow::writer, check::displaced);
     long signedPartition =
-        signed.stream().mapToLong(one -> (one.sequence() - 1) / partitionSize).max().orElse(0);
+        signed.stream().mapToLong(one -> (one.sequence() - 1) / session.partitionSize()).max().orElse(0);
     return new Partitions(persistenceId, signedPartition)
         .from(0)
         .runForeach(row -> superseded.next(row).ifPresent(check::event), system)
@@ -151,14 +146,7 @@ public final class JournalVerifier {
   }
 
   private Source<Row, NotUsed> select(String cql, Object... values) {
-    CassandraSession session = CassandraSessionRegistry.get(system).sessionFor(PLUGIN);
-    CompletionStage<Statement<?>> statement =
-        session
-            .underlying()
-            .thenCompose(driver -> driver.prepareAsync(cql))
-            .thenApply(
-                prepared -> prepared.bind(values).setIdempotent(true).setPageSize(PAGE_ROWS));
-    return session.select(statement);
+    return session.select(PAGE_ROWS, cql, values);
   }
 
   private static String persistenceId(Row row) {

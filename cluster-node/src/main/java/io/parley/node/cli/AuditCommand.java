@@ -37,9 +37,10 @@ final class AuditCommand implements Runnable {
   @Command(
       name = "verify",
       mixinStandardHelpOptions = true,
+      exitCodeOnExecutionException = 3,
       description = {
         "Checks the hash chain of a session's journal, or of all, against what is stored and signed.",
-        "The exit code is 1 when something was found."
+        "The exit code is 1 when something was found, and 3 when it is not known."
       })
   static final class Verify implements Callable<Integer> {
     @Mixin private ManagementOptions node;
