@@ -76,7 +76,10 @@ public final class JournalVerifier {
     Superseded<RawRow> superseded =
         new Superseded<>(1, RawRow::sequence, RawRow::writer, check::displaced);
     long signedPartition =
-        signed.stream().mapToLong(one -> (one.sequence() - 1) / session.partitionSize()).max().orElse(0);
+        signed.stream()
+            .mapToLong(one -> (one.sequence() - 1) / session.partitionSize())
+            .max()
+            .orElse(0);
     return new Partitions(persistenceId, signedPartition)
         .from(0)
         .runForeach(row -> superseded.next(row).ifPresent(check::event), system)
