@@ -265,11 +265,11 @@ public final class ChainCheck {
     Finding newest = findings.isEmpty() ? null : findings.get(findings.size() - 1);
     boolean goesOn =
         newest != null
-            && (finding.kind() == Kind.ALTERED
+            && ((finding.kind() == Kind.ALTERED
                     && lastAltered
                     && newest.kind() == Kind.ALTERED
-                    && newest.to() + 1 == finding.from()
-                || finding.kind() == Kind.CUT && newest.kind() == Kind.CUT);
+                    && newest.to() + 1 == finding.from())
+                || (finding.kind() == Kind.CUT && newest.kind() == Kind.CUT));
     if (goesOn) {
       findings.set(
           findings.size() - 1,
