@@ -24,6 +24,7 @@ import io.parley.persistence.CassandraCheckpoints;
 import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalException;
+import io.parley.persistence.JournalProbe;
 import io.parley.persistence.RunningTurns;
 import io.parley.persistence.chain.CheckpointKeys;
 import io.parley.persistence.chain.Checkpoints;
@@ -119,6 +120,9 @@ public final class Node implements AutoCloseable {
     }
     Starting.awaitAll(Stream.concat(models.stream(), journal.stream()).toList());
     ActorSystem<Void> actors = startActors();
+    if (writes) {
+      probeJournal(actors);
+    }
     RunningTurns running = new CassandraRunningTurns(actors);
     BooleanSupplier mayWrite =
         writes ? membership.orElseThrow().startPulse()::mayWrite : () -> false;
@@ -325,6 +329,19 @@ public final class Node implements AutoCloseable {
         return directory.hasHeard();
       }
     };
+  }
+
+  private static void probeJournal(ActorSystem<Void> actors) {
+    try {
+      JournalProbe.run(actors)
+          .toCompletableFuture()
+          .get(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      throw new StartupException("the journal went away while the node started: start it again", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new StartupException("interrupted while the journal was asked", e);
+    }
   }
 
   private static void await(String what, BooleanSupplier condition) {

@@ -60,6 +60,7 @@ public final class JournalConfig {
         List.of(PLUGIN + ".snapshot"));
     values.put("akka.persistence.max-concurrent-recoveries", settings.recoveriesMax());
 
+    values.put(PLUGIN + ".journal.class", SessionJournal.class.getName());
     values.put(PLUGIN + ".journal.keyspace", schema.keyspace());
     values.put(PLUGIN + ".snapshot.keyspace", schema.snapshotKeyspace());
     for (String store : List.of(".journal", ".snapshot")) {

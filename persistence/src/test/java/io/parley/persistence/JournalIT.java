@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +26,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -206,8 +208,46 @@ class JournalIT {
     }
   }
 
-  /** A row like another one, with another number and place, of the same writer. */
+  /** The same where the late rows come first, as they do: they were written before. */
+  @Test
+  @Order(7)
+  void theLastEventIsReplayedThoughALateRowOfItsNumberComesFirst() throws Exception {
+    ActorTestKit kit = ActorTestKit.create("late-last", cassandra.akkaConfig());
+    try (CqlSession driver = connect()) {
+      assertThat(JournalProbe.run(kit.system()).toCompletableFuture())
+          .succeedsWithin(Duration.ofMinutes(1));
+      String id = "late-last";
+      {
+        ActorRef<Counter.Add> before = kit.spawn(Counter.create(id));
+        for (int i = 1; i <= 3; i++) {
+          assertThat(add(kit, before).get(1, TimeUnit.MINUTES)).isEqualTo(i);
+        }
+        kit.stop(before);
+        ActorRef<Counter.Add> after = kit.spawn(Counter.create(id));
+        assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(4);
+        assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(5);
+        kit.stop(after);
+        for (int number = 4; number <= 5; number++) {
+          storeLate(driver, id, 3, number, "?");
+        }
+
+        ActorRef<Counter.Add> again = kit.spawn(Counter.create(id));
+        assertThat(add(kit, again).get(1, TimeUnit.MINUTES)).isEqualTo(6);
+        kit.stop(again);
+        assertThat(stored(kit, id)).isEqualTo(List.of("1", "2", "3", "4", "5", "6"));
+      }
+    } finally {
+      kit.shutdownTestKit();
+    }
+  }
+
   private static void storeLate(CqlSession driver, String id, long like, long number) {
+    storeLate(driver, id, like, number, "now()");
+  }
+
+  /** A row like another one, with another number and place, of the same writer. */
+  private static void storeLate(
+      CqlSession driver, String id, long like, long number, String timestamp) {
     String table = "parley.messages";
     Row row =
         driver
@@ -223,15 +263,21 @@ class JournalIT {
             + table
             + " (persistence_id, partition_nr, sequence_nr, timestamp, timebucket, writer_uuid,"
             + " ser_id, ser_manifest, event_manifest, event)"
-            + " VALUES (?, 0, ?, now(), ?, ?, ?, ?, ?, ?)",
-        id,
-        number,
-        row.getString("timebucket"),
-        row.getString("writer_uuid"),
-        row.getInt("ser_id"),
-        row.getString("ser_manifest"),
-        row.getString("event_manifest"),
-        row.getByteBuffer("event"));
+            + " VALUES (?, 0, ?, "
+            + timestamp
+            + ", ?, ?, ?, ?, ?, ?)",
+        Stream.of(
+                id,
+                number,
+                timestamp.equals("?") ? row.getUuid("timestamp") : null,
+                row.getString("timebucket"),
+                row.getString("writer_uuid"),
+                row.getInt("ser_id"),
+                row.getString("ser_manifest"),
+                row.getString("event_manifest"),
+                row.getByteBuffer("event"))
+            .filter(Objects::nonNull)
+            .toArray());
   }
 
   private static CqlSession connect() {
@@ -242,7 +288,7 @@ class JournalIT {
   }
 
   @Test
-  @Order(7)
+  @Order(8)
   void persistLatencyIsPrinted() throws Exception {
     ActorTestKit kit = ActorTestKit.create("latency", cassandra.akkaConfig());
     try {
