@@ -53,7 +53,7 @@ public final class SessionEntity
    * @param live the sessions in this node's memory, of which this becomes one
    * @param shard where it asks to be passivated
    * @param mayWrite whether this node is known to be in its cluster still; while not, nothing is
-   *     journaled, and nobody told of what was
+   *     journaled, and nobody is told of anything
    * @param sealer makes of events what is stored
    * @param checkpoints where the chain's head is signed when something has ended
    * @param clock what the events are dated by
@@ -220,6 +220,11 @@ public final class SessionEntity
   }
 
   private ReplyEffect<ChainedEvent, ChainedSession> handle(Session session, SessionInbox message) {
+    if (!around.mayWrite().getAsBoolean()) {
+      // another may write by now, and what was applied here last may be no event: nothing of it is
+      // told, and nothing else written, the list of running turns included
+      return message instanceof Internal.Stop ? Effect().stop().thenNoReply() : Effect().noReply();
+    }
     if (message instanceof AttemptReport report) {
       return workers.report(session, report);
     }
