@@ -40,6 +40,8 @@ public final class JournalAudit implements Audit {
   private final SessionSerializer serializer = new SessionSerializer();
 
   /**
+   * Reads by the connections of the journal's plugin.
+   *
    * @param accessesKept how long it is known who audited what
    */
   public JournalAudit(ActorSystem<?> system, CheckpointKeys keys, Duration accessesKept) {
