@@ -106,7 +106,7 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
-    CheckpointKeys checkpointKeys = plan.checkpoint().keys();
+    CheckpointKeys checkpointKeys = plan.audit().checkpoint().keys();
     boolean writes = plan.journalUse() == JournalUse.WRITE;
     // before anything has been started or written: here most bad starts end
     List<NodeModels.Ready> obtained = has("worker") ? startModels.obtain() : List.of();
@@ -142,7 +142,7 @@ public final class Node implements AutoCloseable {
     Optional<Audit> audit =
         plan.journalUse() == JournalUse.NONE
             ? Optional.empty()
-            : Optional.of(new JournalAudit(actors, checkpointKeys));
+            : Optional.of(new JournalAudit(actors, checkpointKeys, plan.audit().accessRetention()));
     startManagement(actors, owner, audit, data);
     if (has("api")) {
       startHttp(actors, audit.orElseThrow());

@@ -101,8 +101,17 @@ final class JournalTables {
           List.of("sequence_nr"),
           "");
 
+  /** Who audited what: see {@link AuditAccesses}. */
+  static final Table AUDIT_ACCESSES =
+      table(
+          "audit_accesses",
+          "day text, at timeuuid, listener text, caller text, address text, request text",
+          List.of("day"),
+          List.of("at"),
+          "");
+
   /** All of Parley's own tables beside the plugin's. */
-  static final List<Table> OWN = List.of(RUNNING_TURNS, CHECKPOINTS);
+  static final List<Table> OWN = List.of(RUNNING_TURNS, CHECKPOINTS, AUDIT_ACCESSES);
 
   private JournalTables() {}
 

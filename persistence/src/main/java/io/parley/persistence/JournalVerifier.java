@@ -95,11 +95,19 @@ public final class JournalVerifier {
    * have rows, and those of which only a checkpoint is left.
    */
   public Source<ChainReport, NotUsed> verifyAll() {
+    return persistenceIds()
+        .concatLazy(
+            select(signedJournals)
+                .mapAsync(1, row -> withoutRows(persistenceId(row)))
+                .mapConcat(found -> found.map(List::of).orElseGet(List::of)))
+        .mapAsync(1, this::verify);
+  }
+
+  /** Of all journals that have rows. */
+  public Source<String, NotUsed> persistenceIds() {
     return select(journals)
         .mapAsync(1, row -> beginsHere(persistenceId(row), row.getLong("partition_nr")))
-        .concatLazy(select(signedJournals).mapAsync(1, row -> withoutRows(persistenceId(row))))
-        .mapConcat(found -> found.map(List::of).orElseGet(List::of))
-        .mapAsync(1, this::verify);
+        .mapConcat(found -> found.map(List::of).orElseGet(List::of));
   }
 
   /** A journal has a row here for each partition: it is met where a run of them begins. */

@@ -30,6 +30,7 @@ import io.parley.sessions.journal.ChainedSession;
 import io.parley.sessions.journal.Sealer;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -144,6 +145,18 @@ public final class SessionEntity
   /** The id of a session's journal. */
   public static PersistenceId persistenceId(SessionId id) {
     return PersistenceId.of(SessionInbox.TYPE_KEY.name(), id.entityId());
+  }
+
+  /** Whose journal this is the id of; empty when it is not a session's. */
+  public static Optional<SessionId> sessionOf(String persistenceId) {
+    String prefix = SessionInbox.TYPE_KEY.name() + PersistenceId.DefaultSeparator();
+    try {
+      return persistenceId.startsWith(prefix)
+          ? Optional.of(SessionId.fromEntityId(persistenceId.substring(prefix.length())))
+          : Optional.empty();
+    } catch (IllegalArgumentException e) {
+      return Optional.empty();
+    }
   }
 
   /** The message by which a shard stops an entity. */

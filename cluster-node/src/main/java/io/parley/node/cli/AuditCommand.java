@@ -21,8 +21,14 @@ import picocli.CommandLine.Parameters;
     name = "audit",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    description = "Checks the journal of a running node, by its management listener.",
-    subcommands = {AuditCommand.Verify.class})
+    description = "Checks and reads the journal of a running node, by its management listener.",
+    subcommands = {
+      AuditCommand.Verify.class,
+      AuditReadings.Events.class,
+      AuditReadings.Replay.class,
+      AuditReadings.Export.class,
+      AuditReadings.Accesses.class
+    })
 final class AuditCommand implements Runnable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -70,13 +76,13 @@ final class AuditCommand implements Runnable {
       if (what.all) {
         return all();
       }
-      JsonNode report = node.client().verify(tenant, what.session);
+      JsonNode report = node.client().audit(tenant, what.session, "verify");
       print(report);
       return report.path("whole").asBoolean() ? 0 : 1;
     }
 
     private int all() throws InterruptedException {
-      try (Stream<String> lines = node.client().verifyAll(json)) {
+      try (Stream<String> lines = node.client().auditLines("/audit/verify?each=" + json)) {
         Iterator<String> each = lines.iterator();
         while (each.hasNext()) {
           JsonNode line = parse(each.next());

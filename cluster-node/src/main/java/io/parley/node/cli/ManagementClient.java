@@ -66,18 +66,19 @@ final class ManagementClient {
         success(send("POST", "/cluster/" + encoded(node) + "/" + action, Optional.empty()));
   }
 
-  /** Checks the chain of a session's journal. */
-  JsonNode verify(String tenant, String session) throws InterruptedException {
-    String path =
-        "/audit/tenants/%s/sessions/%s/verify".formatted(encoded(tenant), encoded(session));
-    return success(send("GET", path, Optional.empty()));
+  /** Asks an audit of a session. */
+  JsonNode audit(String tenant, String session, String what) throws InterruptedException {
+    return success(send("GET", sessionAudit(tenant, session, what), Optional.empty()));
   }
 
-  /** Checks the chains of all journals; the lines come as they are made, and are to be closed. */
-  Stream<String> verifyAll(boolean each) throws InterruptedException {
+  static String sessionAudit(String tenant, String session, String what) {
+    return "/audit/tenants/%s/sessions/%s/%s".formatted(encoded(tenant), encoded(session), what);
+  }
+
+  /** An audit that answers in JSON lines, which come as they are made and are to be closed. */
+  Stream<String> auditLines(String path) throws InterruptedException {
     HttpResponse<Stream<String>> response =
-        send(
-            request("GET", "/audit/verify?each=" + each, Optional.empty()), BodyHandlers.ofLines());
+        send(request("GET", path, Optional.empty()), BodyHandlers.ofLines());
     if (response.statusCode() == 200) {
       return response.body();
     }
@@ -90,7 +91,7 @@ final class ManagementClient {
     return "/models/" + encoded(name);
   }
 
-  private static String encoded(String name) {
+  static String encoded(String name) {
     return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
   }
 

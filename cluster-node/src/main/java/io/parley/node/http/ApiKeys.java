@@ -85,6 +85,11 @@ public final class ApiKeys {
     return Optional.ofNullable(found);
   }
 
+  /** A key's hash in hex, as it stands in the file. */
+  static String hashOf(String key) {
+    return HexFormat.of().formatHex(sha256(key));
+  }
+
   /**
    * A key that was just made.
    *

@@ -78,7 +78,7 @@ public final class HttpServer {
     Router router = new Router();
     new ManagementRoutes(system, models).addTo(router);
     new ClusterRoutes(system).addTo(router);
-    new AuditRoutes(audit, settings).addForOperators(router);
+    new AuditRoutes(audit, "management", settings).addForOperators(router);
     Place place = new Place("management", management.host(), management.port());
     return bind(system, settings, place, keys, router, Stopping.notYet());
   }
@@ -121,7 +121,7 @@ public final class HttpServer {
     new EmbeddingRoutes(parts.embeddings(), models).addTo(router);
     new ConversationRoutes(sessions).addTo(router);
     new SessionRoutes(turns, sessions, parts.history(), settings, system).addTo(router);
-    new AuditRoutes(Optional.of(parts.audit()), settings).addForTenants(router);
+    new AuditRoutes(Optional.of(parts.audit()), "edge", settings).addForTenants(router);
     new OperationRoutes(parts.readiness()).addTo(router);
     return router;
   }

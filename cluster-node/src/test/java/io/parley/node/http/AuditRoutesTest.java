@@ -11,6 +11,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
 /** Audits over HTTP, of a journal that is played. */
 class AuditRoutesTest {
   private static final ObjectMapper MAPPER = new ObjectMapper();
+  private static final FakeAudit AUDIT = new FakeAudit();
   private static RunningEdge edge;
   private static ActorTestKit kit;
   private static HttpServer management;
@@ -32,7 +34,7 @@ class AuditRoutesTest {
     Config config =
         ConfigFactory.parseString("akka.actor.provider = local").withFallback(ConfigFactory.load());
     kit = ActorTestKit.create("audit", config);
-    management = management(config, Optional.of(new FakeAudit()));
+    management = management(config, Optional.of(AUDIT));
     worker = management(config, Optional.empty());
   }
 
@@ -112,5 +114,74 @@ class AuditRoutesTest {
     HttpResponse<String> answer = get(uri(worker, "/audit/verify"));
     assertThat(answer.statusCode()).isEqualTo(409);
     assertThat(answer.body()).contains("no_journal");
+  }
+
+  private List<JsonNode> lines(URI uri) throws Exception {
+    HttpResponse<String> response = get(uri);
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("Content-Type").orElse(""))
+        .startsWith("application/x-ndjson");
+    List<JsonNode> lines = new ArrayList<>();
+    for (String line : response.body().lines().toList()) {
+      lines.add(MAPPER.readTree(line));
+    }
+    return lines;
+  }
+
+  @Test
+  void eventsAreReadByNumberAndByTime() throws Exception {
+    String path = "/v1/audit/sessions/sess_whole/events";
+    assertThat(lines(edge.uri(path))).hasSize(5);
+    List<JsonNode> some = lines(edge.uri(path + "?from=2&to=4&since=300"));
+    assertThat(some).extracting(e -> e.path("sequence").asInt()).containsExactly(3, 4);
+    assertThat(some.get(0).path("hash").asText()).isEqualTo("ab");
+    assertThat(some.get(0).at("/payload/n").asInt()).isEqualTo(3);
+    assertThat(lines(edge.uri(path + "?until=100"))).hasSize(1);
+    assertThat(get(edge.uri(path + "?from=0")).statusCode()).isEqualTo(400);
+  }
+
+  @Test
+  void aSessionIsShownAsItWas() throws Exception {
+    String path = "/v1/audit/sessions/sess_whole/";
+    assertThat(MAPPER.readTree(get(edge.uri(path + "replay?sequence=2")).body()).at("/session/n"))
+        .isEqualTo(MAPPER.readTree("2"));
+    assertThat(MAPPER.readTree(get(edge.uri(path + "replay?at=350")).body()).path("sequence"))
+        .isEqualTo(MAPPER.readTree("3"));
+    assertThat(get(edge.uri(path + "replay?at=50")).statusCode()).isEqualTo(404);
+    JsonNode diff = MAPPER.readTree(get(edge.uri(path + "diff?from=2&to=4")).body());
+    assertThat(diff.path("changes"))
+        .isEqualTo(MAPPER.readTree("[{\"path\":\"/n\",\"before\":2,\"after\":4}]"));
+  }
+
+  @Test
+  void anExportTellsWhatItCouldNotRead() throws Exception {
+    List<JsonNode> lines = lines(uri(management, "/audit/export?tenant=acme&since=500"));
+    assertThat(lines)
+        .extracting(line -> line.path("object").asText())
+        .containsExactly("audit.event", "audit.error");
+    assertThat(lines.get(0).path("tenant").asText()).isEqualTo("acme");
+    assertThat(get(uri(management, "/audit/export?tenant=a%20b")).statusCode()).isEqualTo(400);
+  }
+
+  @Test
+  void whoAsksIsWrittenDownFirst() throws Exception {
+    assertThat(
+            get(uri(management, "/audit/tenants/acme/sessions/sess_whole/events?from=5"))
+                .statusCode())
+        .isEqualTo(200);
+    assertThat(lines(uri(management, "/audit/accesses")))
+        .anySatisfy(
+            access -> {
+              assertThat(access.path("listener").asText()).isEqualTo("management");
+              assertThat(access.path("caller").asText()).isEqualTo("default, no key");
+              assertThat(access.path("request").asText())
+                  .isEqualTo("/audit/tenants/acme/sessions/sess_whole/events?from=5");
+            });
+    AUDIT.canNote = false;
+    try {
+      assertThat(get(uri(management, "/audit/verify")).statusCode()).isEqualTo(503);
+    } finally {
+      AUDIT.canNote = true;
+    }
   }
 }

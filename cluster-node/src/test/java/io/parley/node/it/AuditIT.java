@@ -1,6 +1,7 @@
 package io.parley.node.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.cql.Row;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -74,6 +76,41 @@ class AuditIT {
         });
     assertThat(verified(api, whole).path("whole").asBoolean()).isTrue();
     commandsSayTheSame(node, whole, done);
+    theJournalIsRead(node, whole);
+  }
+
+  private static void theJournalIsRead(NodeProcess node, String session) {
+    List<JsonNode> events = lines(node, "events", session);
+    long last = events.get(events.size() - 1).path("sequence").asLong();
+    assertThat(last).isEqualTo(events.size());
+    assertThat(events).allSatisfy(event -> assertThat(event.path("hash").asText()).hasSize(64));
+    assertThat(lines(node, "events", session, "--from", "2", "--to", "3"))
+        .isEqualTo(events.subList(1, 3));
+    assertThat(lines(node, "export", "--tenant", "default")).containsAll(events);
+
+    JsonNode ended = ApiClient.parse(command(node, "replay", session).success());
+    assertThat(ended.path("sequence").asLong()).isEqualTo(last);
+    assertThat(ended.at("/session/session/entries")).hasSize(1);
+    JsonNode begun = ApiClient.parse(command(node, "replay", session, "--sequence", "2").success());
+    assertThat(begun.at("/session/session/running").isObject()).isTrue();
+    JsonNode diff =
+        ApiClient.parse(command(node, "replay", session, "--changes-since", "2").success());
+    assertThat(diff.path("changes").findValuesAsText("path"))
+        .contains("/session/entries/0", "/session/running");
+    assertThat(lines(node, "accesses"))
+        .anySatisfy(
+            one -> assertThat(one.path("request").asText()).endsWith("/events?from=2&to=3"));
+  }
+
+  private static List<JsonNode> lines(NodeProcess node, String... arguments) {
+    return command(node, arguments).out().lines().map(ApiClient::parse).toList();
+  }
+
+  private static Commands.Result command(NodeProcess node, String... arguments) {
+    List<String> command = new ArrayList<>(List.of("audit"));
+    command.addAll(List.of(arguments));
+    command.addAll(List.of("--data", node.data().toString()));
+    return Commands.parley(LIMIT, command.toArray(new String[0]));
   }
 
   private static void commandsSayTheSame(NodeProcess node, String whole, Map<String, String> done) {
@@ -99,10 +136,8 @@ class AuditIT {
   }
 
   private static Commands.Result audit(NodeProcess node, String... arguments) {
-    List<String> command = new ArrayList<>(List.of("audit", "verify"));
-    command.addAll(List.of(arguments));
-    command.addAll(List.of("--data", node.data().toString()));
-    return Commands.parley(LIMIT, command.toArray(new String[0]));
+    return command(
+        node, Stream.concat(Stream.of("verify"), Stream.of(arguments)).toArray(String[]::new));
   }
 
   private static JsonNode verified(ApiClient api, String session) {
@@ -111,7 +146,7 @@ class AuditIT {
 
   /** The checkpoint is written behind the turn's end, which nobody waits for. */
   private static void signed(ApiClient api, String session) {
-    org.awaitility.Awaitility.await()
+    await()
         .atMost(LIMIT)
         .until(
             () -> {

@@ -1,9 +1,11 @@
 package io.parley.sessions.journal;
 
+import io.parley.persistence.chain.Hash;
 import io.parley.persistence.chain.RawRow;
 import io.parley.persistence.chain.Seal;
 import io.parley.sessions.domain.SessionEvent;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * An event and how it is stored. The bytes are decided once, before it is persisted, since the next
@@ -22,6 +24,11 @@ public record ChainedEvent(SessionEvent event, int serializer, String manifest, 
 
   Seal seal() {
     return Seal.of(bytes).orElseThrow(() -> new IllegalStateException("no seal in a sealed event"));
+  }
+
+  /** Its hash; empty for an event of before there were seals. */
+  public Optional<Hash> hash() {
+    return isSealed() ? Optional.of(seal().hash()) : Optional.empty();
   }
 
   @Override
