@@ -174,16 +174,24 @@ public final class Reproducer {
               Verdict.Reason.OTHER_MODEL,
               "it was answered by " + recorded.model() + ", and here is " + model.id()));
     }
-    String variant = recorded.variant();
+    return recorded.variant().equals(spec.variant())
+        ? Optional.empty()
+        : otherEngine(recorded.variant());
+  }
+
+  /** Says that a variant is none of Parley's engine, if it is none; for that no model is needed. */
+  public static Optional<Verdict> otherEngine(String variant) {
     boolean ours =
-        variant.equals(spec.variant())
-            || variant.startsWith(EngineSpec.KERNEL_VARIANTS)
+        variant.startsWith(EngineSpec.KERNEL_VARIANTS)
             || variant.startsWith(EngineSpec.GRAPH_VARIANTS);
     return ours
         ? Optional.empty()
         : Optional.of(
             new Verdict.Unknown(
-                Verdict.Reason.OTHER_ENGINE, "it was made by another engine, " + variant));
+                Verdict.Reason.OTHER_ENGINE,
+                variant.isEmpty()
+                    ? "the record does not say by which engine it was made"
+                    : "it was made by another engine, " + variant));
   }
 
   private Optional<Verdict> otherPrompt(RecordedAttempt attempt, Optional<int[]> prompt) {

@@ -37,6 +37,8 @@ public sealed interface Verdict {
   enum Reason {
     /** The record names another model, or another version of it. */
     OTHER_MODEL,
+    /** The model that the record names is not here, or its file is not what the version says. */
+    NO_MODEL,
     /** It was not made by an engine of Parley's. */
     OTHER_ENGINE,
     /** The KV memory of this engine does not hold it. */
