@@ -124,6 +124,11 @@ final class KillRound {
     }
   }
 
+  /** The sessions that the clients had. */
+  List<String> sessions() {
+    return clients.stream().map(StreamingClient::session).toList();
+  }
+
   /** Compares what the clients saw with the journal. */
   void check() {
     for (StreamingClient client : clients) {

@@ -43,6 +43,7 @@ final class Judge implements TeacherForcing.Forced {
   private boolean endIsJudged;
   private int answerLength;
   private Deviation first; // null while there is none
+  private int deviations;
   private int otherTokens;
   private double widestLogProb;
   private Optional<String> cut = Optional.empty();
@@ -84,10 +85,7 @@ final class Judge implements TeacherForcing.Forced {
     for (int i = 0; i < attempt.tokens().size(); i++) {
       tokens[before + i] = attempt.tokens().get(i).id();
     }
-    if (work.prefix().isEmpty() && attempt.tokens().isEmpty()) {
-      return; // ends, if at all, with what is drawn first
-    }
-    if (attempt.tokens().isEmpty()) {
+    if (attempt.tokens().isEmpty() && !work.prefix().isEmpty()) {
       judgeEndOfPrefix();
     }
   }
@@ -156,7 +154,7 @@ final class Judge implements TeacherForcing.Forced {
   private void judgeToken(Token recorded, TeacherForcing.Rows rows, int row, Drawer drawer)
       throws BadLogitsException {
     int index = answerLength;
-    Deviation before = first;
+    int before = deviations;
     OptionalInt drawn = draw(rows, row, drawer);
     boolean same = drawn.isPresent() && drawn.getAsInt() == recorded.id() && !ends(recorded.id());
     if (drawn.isPresent() && !same) {
@@ -182,7 +180,7 @@ final class Judge implements TeacherForcing.Forced {
               index,
               recorded.id(),
               drawn.orElse(-1),
-              same && before == first,
+              same && before == deviations,
               logProb(recorded.id(), rows, row, drawer)));
     }
   }
@@ -366,6 +364,7 @@ final class Judge implements TeacherForcing.Forced {
   }
 
   private void deviates(Deviation deviation) {
+    deviations++;
     if (first == null) {
       first = deviation;
     }

@@ -3,7 +3,6 @@ package io.parley.node.audit.reproduce;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.SessionId;
-import io.parley.workers.engine.EngineException;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.UnsupportedModelException;
 import io.parley.workers.gguf.GgufException;
@@ -16,7 +15,6 @@ import io.parley.workers.reproduce.Verdict;
 import io.parley.workers.text.ChatTemplateException;
 import io.parley.workers.text.TokenizerException;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -100,6 +98,9 @@ public final class ReproduceRun {
     for (Target target : targets()) {
       run(target);
     }
+    pending
+        .keySet()
+        .forEach(id -> problem(id.session(), "turn " + id.number() + " changed while it was read"));
     return summary;
   }
 
@@ -228,15 +229,14 @@ public final class ReproduceRun {
     AttemptId id = report.attempt().work().id();
     TurnId turnId = new TurnId(id.session(), id.turn());
     Pending open = pending.get(turnId);
+    if (open == null) {
+      return; // it has more attempts than before, and was reported: see run()
+    }
     open.reports.put(id.attempt(), report);
     if (open.reports.size() == open.turn.attempts().size()) {
       pending.remove(turnId);
       report(
-          TurnReport.of(
-              open.turn,
-              open.reports.values().stream()
-                  .sorted(Comparator.comparing(r -> r.attempt().work().id().attempt()))
-                  .toList()));
+          TurnReport.of(open.turn, List.copyOf(open.reports.values())));
     }
   }
 

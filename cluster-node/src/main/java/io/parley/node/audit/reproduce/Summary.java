@@ -47,6 +47,11 @@ public final class Summary {
     return nanos / 1e9;
   }
 
+  /** Of those that were drawn again. */
+  public double tokensPerSecond() {
+    return nanos > 0 ? tokensAgain / seconds() : 0;
+  }
+
   /** Sessions and events that are of no use. */
   public int problems() {
     return problems;
