@@ -31,9 +31,7 @@ public final class RecordingReplica implements Replica {
   }
 
   private synchronized void add(RecordedAttempt attempt) {
-    sessions
-        .computeIfAbsent(attempt.work().id().session(), id -> new ArrayList<>())
-        .add(attempt);
+    sessions.computeIfAbsent(attempt.work().id().session(), id -> new ArrayList<>()).add(attempt);
   }
 
   @Override

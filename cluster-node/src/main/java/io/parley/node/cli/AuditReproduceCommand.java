@@ -1,7 +1,5 @@
 package io.parley.node.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.parley.node.StartupException;
 import io.parley.node.audit.reproduce.FileSource;
 import io.parley.node.audit.reproduce.HistorySource;
@@ -9,23 +7,14 @@ import io.parley.node.audit.reproduce.ModelsHere;
 import io.parley.node.audit.reproduce.ReproduceRun;
 import io.parley.node.audit.reproduce.ServerSource;
 import io.parley.node.audit.reproduce.Summary;
-import io.parley.node.audit.reproduce.TurnReport;
-import io.parley.node.audit.reproduce.TurnReport.Outcome;
-import io.parley.node.http.Ids;
-import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.TenantId;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
-import io.parley.workers.reproduce.AttemptReport;
-import io.parley.workers.reproduce.Deviation;
-import io.parley.workers.reproduce.TokenReport;
-import io.parley.workers.reproduce.Verdict;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -98,8 +87,7 @@ final class AuditReproduceCommand implements Callable<Integer> {
       OptionalInt only = turn == null ? OptionalInt.empty() : OptionalInt.of(turn);
       ReproducePrinter printer =
           asJson ? new ReproduceJson() : new ReproduceText(file != null && sessions.isEmpty());
-      Summary summary =
-          new ReproduceRun(source(), here, settings, only, everyToken, printer).run();
+      Summary summary = new ReproduceRun(source(), here, settings, only, everyToken, printer).run();
       printer.summary(summary);
       return summary.confirmed() ? 0 : 1;
     } catch (ModelStoreException | IllegalArgumentException e) {
@@ -111,8 +99,7 @@ final class AuditReproduceCommand implements Callable<Integer> {
     List<SessionId> ids = sessions.stream().map(this::id).toList();
     return file == null
         ? new ServerSource(server.url(), server.apiKey(), ids)
-        : new FileSource(
-            file, ids.size() == 1 ? Optional.of(ids.get(0)) : Optional.empty(), ids);
+        : new FileSource(file, ids.size() == 1 ? Optional.of(ids.get(0)) : Optional.empty(), ids);
   }
 
   private SessionId id(String text) {

@@ -1,8 +1,8 @@
 package io.parley.node.cli;
 
 import io.parley.node.audit.reproduce.Summary;
-import io.parley.node.audit.reproduce.TurnReport.Outcome;
 import io.parley.node.audit.reproduce.TurnReport;
+import io.parley.node.audit.reproduce.TurnReport.Outcome;
 import io.parley.node.http.Ids;
 import io.parley.routing.protocol.ModelId;
 import io.parley.routing.protocol.SessionId;

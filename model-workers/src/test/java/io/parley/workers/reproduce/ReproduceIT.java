@@ -190,8 +190,7 @@ class ReproduceIT {
       Engine engine, List<RecordedAttempt> attempts, Tolerance tolerance) {
     List<Verdict> verdicts = new ArrayList<>();
     new Reproducer(engine, tokenizer, template, info, tolerance, false)
-        .run(
-            attempts.stream().map(List::of).iterator(), report -> verdicts.add(report.verdict()));
+        .run(attempts.stream().map(List::of).iterator(), report -> verdicts.add(report.verdict()));
     return verdicts;
   }
 
@@ -217,8 +216,7 @@ class ReproduceIT {
       deviation(engine, Records.withToken(likely, 10, Records.withNextLogProb(tenth)))
           .isEqualTo(Kind.LOG_PROBABILITY, 10);
       Token otherText = new Token(tenth.id(), tenth.text() + " not", tenth.logProb());
-      deviation(engine, Records.withToken(likely, 10, otherText))
-          .isEqualTo(Kind.TEXT, 10);
+      deviation(engine, Records.withToken(likely, 10, otherText)).isEqualTo(Kind.TEXT, 10);
       Finish stop = new Finish(FinishReason.STOP, "");
       deviation(engine, Records.withFinish(Records.cutOff(likely, 15), stop))
           .isEqualTo(Kind.FINISH, 15);
@@ -265,9 +263,7 @@ class ReproduceIT {
           .isTrue();
       RecordedAttempt some = records.get(1);
       assertThat(
-              reproduce(
-                      engine,
-                      List.of(Records.withSeed(some, some.work().sampling().seed() + 1)))
+              reproduce(engine, List.of(Records.withSeed(some, some.work().sampling().seed() + 1)))
                   .get(0))
           .isInstanceOf(Verdict.Differs.class);
     }

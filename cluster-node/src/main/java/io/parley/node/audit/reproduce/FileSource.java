@@ -19,9 +19,9 @@ import java.util.NoSuchElementException;
 import java.util.Optional;
 
 /**
- * Exported events, one JSON object a line: {@code session_id}, {@code tenant} (the default one where
- * it is not said), {@code sequence}, {@code type}, {@code payload}. A line may be a page of the
- * API's instead. Those of a session stand together. Objects without a type are passed over.
+ * Exported events, one JSON object a line: {@code session_id}, {@code tenant} (the default one
+ * where it is not said), {@code sequence}, {@code type}, {@code payload}. A line may be a page of
+ * the API's instead. Those of a session stand together. Objects without a type are passed over.
  */
 public final class FileSource implements HistorySource {
   private final ObjectMapper json = new ObjectMapper();
@@ -57,6 +57,7 @@ public final class FileSource implements HistorySource {
     private final BufferedReader lines;
     private final Deque<JsonNode> events = new ArrayDeque<>(); // of the line at hand
     private long line;
+    private boolean ended;
     private Optional<SessionHistory> next;
 
     Histories(BufferedReader lines) {
@@ -97,8 +98,9 @@ public final class FileSource implements HistorySource {
     private Optional<JsonNode> event() {
       try {
         while (events.isEmpty()) {
-          String text = lines.readLine();
+          String text = ended ? null : lines.readLine();
           if (text == null) {
+            ended = true;
             lines.close();
             return Optional.empty();
           }
@@ -134,11 +136,9 @@ public final class FileSource implements HistorySource {
       try {
         TenantId tenant =
             event.has("tenant") ? new TenantId(event.path("tenant").asText()) : TenantId.DEFAULT;
-        return new SessionId(
-            tenant, event.path("session_id").asText().replaceFirst("^sess_", ""));
+        return new SessionId(tenant, event.path("session_id").asText().replaceFirst("^sess_", ""));
       } catch (IllegalArgumentException e) {
-        throw new StartupException(
-            "line %d of %s: %s".formatted(line, file, e.getMessage()), e);
+        throw new StartupException("line %d of %s: %s".formatted(line, file, e.getMessage()), e);
       }
     }
   }

@@ -51,7 +51,9 @@ public final class ModelsHere {
     }
     if (!manifest.isVersionOfItsFile()) {
       throw new ModelStoreException(
-          "the version of " + id + " does not name its file: that one's SHA-256 is "
+          "the version of "
+              + id
+              + " does not name its file: that one's SHA-256 is "
               + manifest.sha256());
     }
     String sha256 = sha256(model.file());

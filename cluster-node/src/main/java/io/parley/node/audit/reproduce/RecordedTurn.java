@@ -7,7 +7,8 @@ import java.util.List;
 /**
  * A turn as its session's history has it.
  *
- * @param attempts those that brought tokens, or the answer's end; the others left nothing to compare
+ * @param attempts those that brought tokens, or the answer's end; the others left nothing to
+ *     compare
  */
 record RecordedTurn(SessionId session, int number, List<RecordedAttempt> attempts) {
   RecordedTurn {

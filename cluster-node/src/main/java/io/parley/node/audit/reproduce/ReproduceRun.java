@@ -235,8 +235,7 @@ public final class ReproduceRun {
     open.reports.put(id.attempt(), report);
     if (open.reports.size() == open.turn.attempts().size()) {
       pending.remove(turnId);
-      report(
-          TurnReport.of(open.turn, List.copyOf(open.reports.values())));
+      report(TurnReport.of(open.turn, List.copyOf(open.reports.values())));
     }
   }
 

@@ -68,8 +68,7 @@ public final class ServerSource implements HistorySource {
   private Optional<JsonNode> page(SessionId session, long after) {
     String path =
         "%s/sessions/%s/events?limit=%d&after=%d"
-            .formatted(
-                base.toString().replaceFirst("/+$", ""), Ids.session(session), PAGE, after);
+            .formatted(base.toString().replaceFirst("/+$", ""), Ids.session(session), PAGE, after);
     HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(path)).timeout(TIMEOUT);
     apiKey.ifPresent(key -> request.header("Authorization", "Bearer " + key));
     try {

@@ -172,8 +172,7 @@ class ReproduceRunTest {
   @Test
   void attemptsAreThoseThatWereDispatched() throws IOException {
     Path file = file(lines(ONE, events("parley-avx2")));
-    SessionHistory history =
-        all(new FileSource(file, Optional.empty(), List.of())).get(0);
+    SessionHistory history = all(new FileSource(file, Optional.empty(), List.of())).get(0);
     assertThat(history.lacking()).isEmpty();
     assertThat(history.events().stream().map(SessionHistory.Event::event).toList())
         .isEqualTo(events("parley-avx2")); // to the last bit of each log-probability
@@ -214,8 +213,7 @@ class ReproduceRunTest {
     assertThat(all(new FileSource(file, Optional.of(TWO), List.of(TWO))))
         .extracting(SessionHistory::id)
         .containsExactly(TWO);
-    Summary summary =
-        run(new FileSource(file, Optional.empty(), List.of()), OptionalInt.empty());
+    Summary summary = run(new FileSource(file, Optional.empty(), List.of()), OptionalInt.empty());
     assertThat(summary.turns()).isEqualTo(6);
     assertThat(summary.turns(TurnReport.Outcome.UNKNOWN)).isEqualTo(4);
     assertThat(summary.turns(TurnReport.Outcome.NOTHING)).isEqualTo(2);
