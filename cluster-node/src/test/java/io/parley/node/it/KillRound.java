@@ -124,11 +124,6 @@ final class KillRound {
     }
   }
 
-  /** The sessions that the clients had. */
-  List<String> sessions() {
-    return clients.stream().map(StreamingClient::session).toList();
-  }
-
   /** Compares what the clients saw with the journal. */
   void check() {
     for (StreamingClient client : clients) {
