@@ -9,7 +9,9 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.NodePlan.JournalUse;
+import io.parley.node.audit.JournalAudit;
 import io.parley.node.cluster.NodeAgent;
+import io.parley.node.http.Audit;
 import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
@@ -18,10 +20,13 @@ import io.parley.node.http.ShardedSessions;
 import io.parley.node.http.WorkerEmbeddings;
 import io.parley.node.models.ModelFailure;
 import io.parley.node.models.NodeModels;
+import io.parley.persistence.CassandraCheckpoints;
 import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalException;
 import io.parley.persistence.RunningTurns;
+import io.parley.persistence.chain.CheckpointKeys;
+import io.parley.persistence.chain.Checkpoints;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.EmbeddingDispatcher;
@@ -37,6 +42,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -99,6 +105,7 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
+    CheckpointKeys checkpointKeys = plan.checkpoint().keys();
     boolean writes = plan.journalUse() == JournalUse.WRITE;
     // before anything has been started or written: here most bad starts end
     List<NodeModels.Ready> obtained = has("worker") ? startModels.obtain() : List.of();
@@ -115,8 +122,10 @@ public final class Node implements AutoCloseable {
     RunningTurns running = new CassandraRunningTurns(actors);
     BooleanSupplier mayWrite =
         writes ? membership.orElseThrow().startPulse()::mayWrite : () -> false;
+    Checkpoints checkpoints =
+        CassandraCheckpoints.signedBy(checkpointKeys, actors, InstantSource.system());
     SessionSharding.init(
-        actors, plan.session(), new DispatcherSubmitter(actors), running, mayWrite);
+        actors, plan.session(), new DispatcherSubmitter(actors), running, mayWrite, checkpoints);
     if (writes) {
       Dispatchers.get(actors).local(); // a session that came at once has started it perhaps
     }
@@ -126,9 +135,13 @@ public final class Node implements AutoCloseable {
       SessionSharding.resumeTurns(actors, plan.session(), running);
     }
     NodeAgent.start(actors, owner);
-    startManagement(actors, owner, data);
+    Optional<Audit> audit =
+        plan.journalUse() == JournalUse.NONE
+            ? Optional.empty()
+            : Optional.of(new JournalAudit(actors, checkpointKeys));
+    startManagement(actors, owner, audit, data);
     if (has("api")) {
-      startHttp(actors);
+      startHttp(actors, audit.orElseThrow());
     }
   }
 
@@ -243,11 +256,14 @@ public final class Node implements AutoCloseable {
   }
 
   private void startManagement(
-      ActorSystem<Void> actors, Optional<ActorRef<NodeModels.Command>> owner, DataFolder data) {
+      ActorSystem<Void> actors,
+      Optional<ActorRef<NodeModels.Command>> owner,
+      Optional<Audit> audit,
+      DataFolder data) {
     ManagementSettings settings = plan.management();
     HttpServer listener =
         opened(
-            HttpServer.startManagement(actors, plan.http(), settings, owner),
+            HttpServer.startManagement(actors, plan.http(), settings, owner, audit),
             "the management listener",
             cause ->
                 portTaken(
@@ -256,7 +272,7 @@ public final class Node implements AutoCloseable {
     published = Optional.of(ManagementAddress.publish(data.path(), listener.address()));
   }
 
-  private void startHttp(ActorSystem<Void> actors) {
+  private void startHttp(ActorSystem<Void> actors, Audit audit) {
     HttpSettings httpSettings = plan.http();
     JournalHistory history = new JournalHistory(actors);
     HttpServer.Parts parts =
@@ -265,6 +281,7 @@ public final class Node implements AutoCloseable {
             catalog(actors),
             new WorkerEmbeddings(actors, EmbeddingDispatcher.start(actors), httpSettings),
             history,
+            audit,
             new NodeReadiness(actors, history, this::servedModels));
     http =
         Optional.of(

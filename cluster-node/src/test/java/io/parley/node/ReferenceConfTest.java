@@ -9,6 +9,7 @@ import com.typesafe.config.ConfigFactory;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.ModelsSettings;
+import io.parley.persistence.CheckpointSettings;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.EmbeddingQueueSettings;
 import io.parley.routing.RoutingSettings;
@@ -36,6 +37,7 @@ class ReferenceConfTest {
           ManagementSettings::from,
           ModelsSettings::from,
           JournalSettings::from,
+          CheckpointSettings::from,
           SessionSettings::from,
           RoutingSettings::from,
           EmbeddingQueueSettings::from,

@@ -85,10 +85,13 @@ class ManagementRoutesTest {
 
   private static HttpServer serve(
       ManagementSettings settings, Optional<ActorRef<NodeModels.Command>> models) {
-    return HttpServer.startManagement(kit.system(), HttpSettings.of(config), settings, models)
+    return HttpServer.startManagement(
+            kit.system(), HttpSettings.of(config), settings, models, Optional.of(AUDIT))
         .toCompletableFuture()
         .join();
   }
+
+  private static final FakeAudit AUDIT = new FakeAudit();
 
   @AfterAll
   static void stop() {
