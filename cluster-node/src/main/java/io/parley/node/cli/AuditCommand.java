@@ -21,13 +21,14 @@ import picocli.CommandLine.Parameters;
     name = "audit",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    description = "Checks and reads the journal of a running node, by its management listener.",
+    description = "Checks and reads the journal, and runs again what models answered.",
     subcommands = {
       AuditCommand.Verify.class,
       AuditReadings.Events.class,
       AuditReadings.Replay.class,
       AuditReadings.Export.class,
-      AuditReadings.Accesses.class
+      AuditReadings.Accesses.class,
+      AuditReproduceCommand.class
     })
 final class AuditCommand implements Runnable {
   private static final ObjectMapper JSON = new ObjectMapper();

@@ -24,7 +24,8 @@ import picocli.CommandLine.Option;
       EncoderBenchCommand.class,
       SoakBenchCommand.class,
       SessionsBenchCommand.class,
-      RoutingBenchCommand.class
+      RoutingBenchCommand.class,
+      ReproduceBenchCommand.class
     },
     description = "Measures any server that speaks OpenAI's streamed chat completions.")
 final class BenchCommand implements Callable<Integer> {

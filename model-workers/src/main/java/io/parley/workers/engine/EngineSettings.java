@@ -94,6 +94,12 @@ public record EngineSettings(
         cacheFolder, kernels, arithmetic, threads, bytes, 0, maxBatchTokens, device);
   }
 
+  /** The same with these kernels, or none. */
+  public EngineSettings withKernels(Kernels other) {
+    return new EngineSettings(
+        cacheFolder, other, arithmetic, threads, kvMemoryBytes, kvBlocks, maxBatchTokens, device);
+  }
+
   /** The same on another device. */
   public EngineSettings withDevice(Device other) {
     return new EngineSettings(

@@ -20,6 +20,11 @@ public record EngineSpec(
     int maxBatchTokens,
     String variant,
     int cheapRows) {
+  /** How the variants begin whose rows depend on what else is in the step. */
+  public static final String GRAPH_VARIANTS = "tf-graph-";
+
+  /** How the variants of Parley's kernels begin. */
+  public static final String KERNEL_VARIANTS = "parley-";
 
   /** An engine without cheap rows. */
   public EngineSpec(

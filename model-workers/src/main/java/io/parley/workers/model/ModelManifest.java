@@ -40,6 +40,12 @@ public record ModelManifest(
     return new ModelId(name, version);
   }
 
+  /** Whether the version is the one that the file has by itself: then it names the file. */
+  @JsonIgnore
+  public boolean isVersionOfItsFile() {
+    return version.equals(versionOf(sha256, weights));
+  }
+
   /** The version that a file has by itself: the beginning of its SHA-256, and its weights. */
   static String versionOf(String sha256, WeightType weights) {
     return sha256.substring(0, VERSION_CHARS) + weights.suffix();

@@ -5,6 +5,7 @@ import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -78,6 +79,18 @@ public final class ContextWindow {
     return best.length <= most
         ? new Fitted(best, dropped)
         : tooLong(best.length, contextLength, dropped);
+  }
+
+  /**
+   * What is left of a conversation when the oldest turns were left out, so many messages.
+   *
+   * @return empty when no number of turns has that many messages
+   */
+  public static Optional<List<Message>> without(List<Message> messages, int dropped) {
+    return turnStarts(messages).stream()
+        .map(start -> from(messages, start))
+        .filter(kept -> messages.size() - kept.size() == dropped)
+        .findFirst();
   }
 
   /**

@@ -30,7 +30,7 @@ import java.util.Arrays;
  * <p>Holds scratch memory of about 32 bytes for each token of the vocabulary; not thread-safe.
  */
 public final class Sampler {
-  private static final double GREEDY_BELOW = 1e-5;
+  static final double GREEDY_BELOW = 1e-5;
   private static final double ROUNDING = 1e-9; // relative; far above that of any sum here
   private static final double PROBABLE_DEPTH = 6; // most nuclei end above it
   private static final int BINS_OF_ONE = 16;

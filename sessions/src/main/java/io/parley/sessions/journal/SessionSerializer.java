@@ -2,6 +2,7 @@ package io.parley.sessions.journal;
 
 import akka.serialization.SerializerWithStringManifest;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -57,6 +58,26 @@ public final class SessionSerializer extends SerializerWithStringManifest {
   /** The stored form as a tree, for people and exports. */
   public JsonNode readable(Object value) {
     return mapper.valueToTree(manifests.writer(value).store().apply(value));
+  }
+
+  /**
+   * The event whose tree this is, as {@link #readable} made it.
+   *
+   * @throws NotSerializableException when the manifest is not known, or the tree is not of its form
+   */
+  public SessionEvent fromReadable(JsonNode payload, String manifest)
+      throws NotSerializableException {
+    try {
+      if (mapper.treeToValue(payload, manifests.form(manifest)).restore()
+          instanceof SessionEvent event) {
+        return event;
+      }
+    } catch (JsonProcessingException | RuntimeException e) {
+      var unreadable = new NotSerializableException("cannot read an exported '" + manifest + "'");
+      unreadable.initCause(e);
+      throw unreadable;
+    }
+    throw new NotSerializableException("an exported '" + manifest + "' is no event");
   }
 
   /**

@@ -110,8 +110,8 @@ public final class TensorFlowEngine implements Engine {
             blocks(settings, config, kernels.isPresent() ? Short.BYTES : Float.BYTES),
             settings.maxBatchTokens(),
             kernels
-                .map(variant -> "parley-" + variant.label() + weights.suffix())
-                .orElseGet(() -> "tf-graph-" + arithmetic(settings).label()),
+                .map(variant -> EngineSpec.KERNEL_VARIANTS + variant.label() + weights.suffix())
+                .orElseGet(() -> EngineSpec.GRAPH_VARIANTS + arithmetic(settings).label()),
             kernels.map(KernelPass::cheapRows).orElse(0));
     StepCost cost = StepCost.of(config, DecoderWeights.packed(config, weights));
     if (kernels.isPresent()) {
