@@ -85,7 +85,8 @@ class ManagementRoutesTest {
 
   private static HttpServer serve(
       ManagementSettings settings, Optional<ActorRef<NodeModels.Command>> models) {
-    return HttpServer.startManagement(kit.system(), HttpSettings.of(config), settings, models)
+    return HttpServer.startManagement(
+            kit.system(), HttpSettings.of(config), settings, models, Optional.empty())
         .toCompletableFuture()
         .join();
   }
