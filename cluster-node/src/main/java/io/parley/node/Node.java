@@ -132,7 +132,7 @@ public final class Node implements AutoCloseable {
     SessionSharding.init(
         actors, plan.session(), new DispatcherSubmitter(actors), running, mayWrite);
     if (writes) {
-      Dispatchers.get(actors).start();
+      Dispatchers.get(actors).local(); // a session that came at once has started it perhaps
     }
     Optional<ActorRef<NodeModels.Command>> owner =
         has("worker") ? Optional.of(startWorkers(actors, models.get().result())) : Optional.empty();
@@ -285,13 +285,13 @@ public final class Node implements AutoCloseable {
             plan.memoryBudget(),
             TensorFlowEngine.keepsMemory(plan.engine()),
             order -> ModelKinds.of(order, plan.config()),
-            directory::serves);
+            directory::servesHere);
     ActorRef<NodeModels.Command> owner =
         actors.systemActorOf(
             NodeModels.create(surroundings, loaded), "parley-models", Props.empty());
     for (NodeModels.Ready ready : loaded) {
       ModelId id = ready.model().id();
-      await("the worker of " + id, () -> directory.serves(id));
+      await("the worker of " + id, () -> directory.servesHere(id));
     }
     return owner;
   }

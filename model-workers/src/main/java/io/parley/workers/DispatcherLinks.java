@@ -18,7 +18,7 @@ import io.parley.routing.protocol.ModelInfo;
 import io.parley.routing.protocol.Work;
 import io.parley.routing.protocol.WorkerLoad;
 import io.parley.routing.protocol.WorkerMessage;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,8 +28,8 @@ import java.util.Set;
  * A worker's streams, one with each dispatcher. A stream is opened when the worker has a free slot,
  * because it begins with a demand; each stream asks for one work at a time, while there is a free
  * slot. So with D dispatchers at most D works (and D times the prefetch in the streams' buffers)
- * can come for the same last slot; what is too much is given back. Used by the worker's thread
- * alone.
+ * can come for the same last slot; what is too much is given back. Who has not been served for
+ * longest is asked first, so that none always loses. Used by the worker's thread alone.
  */
 final class DispatcherLinks {
 
@@ -60,7 +60,10 @@ final class DispatcherLinks {
   private final ActorRef<WorkerMessage> worker;
   private final WorkerSettings settings;
   private final Materializer materializer;
-  private final Map<ActorRef<WorkerCommand>, Link> links = new HashMap<>();
+
+  /** Those come first that gave nothing for longest. */
+  private final Map<ActorRef<WorkerCommand>, Link> links = new LinkedHashMap<>();
+
   private Set<ActorRef<WorkerCommand>> dispatchers = Set.of();
   private Optional<ModelInfo> model = Optional.empty();
   private WorkerLoad load = WorkerLoad.UNKNOWN;
@@ -162,6 +165,8 @@ final class DispatcherLinks {
     }
     link.asks = false;
     link.reported = freeSlotsLeft;
+    links.remove(link.dispatcher);
+    links.put(link.dispatcher, link);
     AttemptId id = message.work().id();
     link.dispatcher.tell(new Taken(worker, link.streamId.get(), id, freeSlotsLeft, begun));
     return true;

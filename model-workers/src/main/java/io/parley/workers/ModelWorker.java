@@ -109,6 +109,9 @@ public final class ModelWorker extends AbstractBehavior<ModelWorker.Command> {
                 }),
             shutdown.addCancellableTask(
                 CoordinatedShutdown.PhaseServiceStop(), name, () -> stopped));
+    if (shutdown.getShutdownReason().isPresent()) {
+      self.tell(new Retire()); // the phase that would tell it is over perhaps
+    }
   }
 
   @Override

@@ -254,11 +254,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
       return this;
     }
     ActorRef<WorkerMessage> self = getContext().getSelf();
-    boolean others =
-        served.stream()
-            .flatMap(
-                model -> WorkerDirectory.get(getContext().getSystem()).workers(model.id()).stream())
-            .anyMatch(worker -> !worker.equals(self));
+    WorkerDirectory directory = WorkerDirectory.get(getContext().getSystem());
+    boolean others = served.stream().anyMatch(model -> directory.hasAnother(model.id(), self));
     return others ? onLeave() : finish(settings.drainTimeout());
   }
 
@@ -445,7 +442,8 @@ final class WorkerBehavior extends AbstractBehavior<WorkerMessage> {
         getContext()
             .messageAdapter(
                 Receptionist.Listing.class,
-                listing -> new DispatcherList(listing.getServiceInstances(Dispatcher.SERVICE_KEY)));
+                listing ->
+                    new DispatcherList(listing.getAllServiceInstances(Dispatcher.SERVICE_KEY)));
     tellReceptionist(Receptionist.subscribe(Dispatcher.SERVICE_KEY, listings));
   }
 

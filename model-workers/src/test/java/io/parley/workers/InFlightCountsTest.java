@@ -21,10 +21,13 @@ import io.parley.routing.protocol.WorkerMessage;
 import io.parley.workers.replica.TimedReplica;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -51,8 +54,14 @@ class InFlightCountsTest {
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
   private final ModelInfo model = WorkerNode.newModel();
   private final AtomicInteger finished = new AtomicInteger();
+  private final Queue<AttemptId> order = new ConcurrentLinkedQueue<>();
   private final FakeSessions sessions =
-      new FakeSessions(kit.system(), work -> finished.incrementAndGet());
+      new FakeSessions(
+          kit.system(),
+          work -> {
+            order.add(work.id());
+            finished.incrementAndGet();
+          });
   private final Map<AttemptId, ActorRef<WorkerMessage>> watched = new ConcurrentHashMap<>();
   private final Random random = new Random(3);
 
@@ -71,7 +80,7 @@ class InFlightCountsTest {
     }
     List<ActorRef<ModelWorker.Command>> workers = new ArrayList<>();
     for (int i = 0; i < WORKERS; i++) {
-      workers.add(spawnWorker());
+      workers.add(spawnWorker(SLOTS));
     }
     for (int turn = 1; turn <= WORKS; turn++) {
       Work work = WorkerNode.work(model, WorkerNode.newSession(), turn, List.of());
@@ -80,7 +89,7 @@ class InFlightCountsTest {
         int until = turn / 3;
         await().atMost(PATIENCE).until(() -> finished.get() >= until);
         kit.stop(workers.remove(0));
-        workers.add(spawnWorker());
+        workers.add(spawnWorker(SLOTS));
       }
       if (turn == 500) {
         ActorRef<Dispatcher.Command> dead = dispatchers.remove(0);
@@ -109,13 +118,42 @@ class InFlightCountsTest {
     assertThat(sessions.lost()).as("workers died in the midst of it").isPositive();
   }
 
-  private ActorRef<ModelWorker.Command> spawnWorker() {
+  @Test
+  void aWorkerWithTooFewSlotsServesAllDispatchersAlike() {
+    RoutingSettings settings = RoutingSettings.from(kit.system().settings().config());
+    Map<AttemptId, Integer> of = new HashMap<>();
+    int each = 512;
+    for (int i = 0; i < DISPATCHERS; i++) {
+      var dispatcher = kit.spawn(Dispatchers.behavior(settings, id -> true, this::report));
+      for (int turn = 1; turn <= each; turn++) {
+        Work work = WorkerNode.work(model, WorkerNode.newSession(), turn, List.of());
+        of.put(work.id(), i);
+        sessions.submit(work, dispatcher);
+      }
+    }
+    spawnWorker(1);
+    int half = DISPATCHERS * each / 2;
+    await().atMost(Duration.ofSeconds(60)).until(() -> finished.get() >= half);
+
+    int[] served = new int[DISPATCHERS];
+    order.stream().limit(half).forEach(id -> served[of.get(id)]++);
+    assertThat(served)
+        .as("works of each")
+        .satisfies(
+            all -> {
+              for (int count : all) {
+                assertThat(count).isBetween(2 * each / 5, 3 * each / 5);
+              }
+            });
+  }
+
+  private ActorRef<ModelWorker.Command> spawnWorker(int slots) {
     return kit.spawn(
         ModelWorker.create(
             () ->
                 new TimedReplica(
                     model,
-                    SLOTS,
+                    slots,
                     timer,
                     work -> 2_000_000L + random.nextInt(10_000_000),
                     new AtomicLong()),

@@ -5,17 +5,13 @@ import akka.actor.typed.ActorSystem;
 import akka.japi.Pair;
 import akka.serialization.Serialization;
 import akka.serialization.SerializationExtension;
-import akka.stream.alpakka.cassandra.javadsl.CassandraSession;
-import akka.stream.alpakka.cassandra.javadsl.CassandraSessionRegistry;
 import akka.stream.javadsl.Source;
 import com.datastax.oss.driver.api.core.cql.Row;
-import com.datastax.oss.driver.api.core.cql.Statement;
 import com.datastax.oss.driver.api.core.uuid.Uuids;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -24,25 +20,20 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * Superseded} leaves out are in the table and no events.
  */
 public final class SessionEvents {
-  private static final String PLUGIN = "akka.persistence.cassandra";
-
   /** Rows in a page: an event holds a few tokens, or a whole prompt. */
   private static final int PAGE_ROWS = 100;
 
-  private final ActorSystem<?> system;
+  private final PluginSession session;
   private final Serialization serialization;
   private final String query;
-  private final long partitionSize;
 
   public SessionEvents(ActorSystem<?> system) {
-    this.system = system;
+    this.session = new PluginSession(system);
     this.serialization = SerializationExtension.get(system);
-    var journal = system.settings().config().getConfig(PLUGIN + ".journal");
-    this.partitionSize = journal.getLong("target-partition-size");
     this.query =
         "SELECT sequence_nr, timestamp, writer_uuid, ser_id, ser_manifest, event FROM "
-            + journal.getString("keyspace")
-            + ".messages WHERE persistence_id = ? AND partition_nr = ? AND sequence_nr >= ?"
+            + session.table("messages")
+            + " WHERE persistence_id = ? AND partition_nr = ? AND sequence_nr >= ?"
             + " AND sequence_nr <= ?";
   }
 
@@ -55,11 +46,12 @@ public final class SessionEvents {
    */
   public Source<JournaledEvent, NotUsed> events(
       String persistenceId, long fromSequenceNr, long toSequenceNr) {
-    long first = (fromSequenceNr - 1) / partitionSize;
-    return new Rows(persistenceId, fromSequenceNr, toSequenceNr, first)
+    long from = Superseded.from(fromSequenceNr);
+    long first = (from - 1) / session.partitionSize();
+    return new Rows(persistenceId, from, toSequenceNr, first)
         .from(first)
         .statefulMap(
-            () -> new Superseded<Row>(SessionEvents::number, SessionEvents::writer),
+            () -> new Superseded<Row>(fromSequenceNr, SessionEvents::number, SessionEvents::writer),
             (superseded, row) -> Pair.create(superseded, superseded.next(row)),
             superseded -> Optional.of(superseded.last()))
         .mapConcat(row -> row.map(List::of).orElseGet(List::of))
@@ -94,17 +86,7 @@ public final class SessionEvents {
     }
 
     private Source<Row, NotUsed> in(long partition) {
-      CompletionStage<Statement<?>> select =
-          session()
-              .underlying()
-              .thenCompose(driver -> driver.prepareAsync(query))
-              .thenApply(
-                  prepared ->
-                      prepared
-                          .bind(persistenceId, partition, from, to)
-                          .setIdempotent(true)
-                          .setPageSize(PAGE_ROWS));
-      return session().select(select);
+      return session.select(PAGE_ROWS, query, persistenceId, partition, from, to);
     }
   }
 
@@ -127,10 +109,5 @@ public final class SessionEvents {
 
   private static String writer(Row row) {
     return String.valueOf(row.getString("writer_uuid"));
-  }
-
-  /** Asked for when it is used: the journal's own session is there by then. */
-  private CassandraSession session() {
-    return CassandraSessionRegistry.get(system).sessionFor(PLUGIN);
   }
 }

@@ -20,18 +20,54 @@ import java.util.function.ToLongFunction;
  * @param <T> a row, in the order of numbers
  */
 final class Superseded<T> {
+  /**
+   * How many numbers ahead of its first one a reading begins that does not begin at 1. Only a
+   * number with a single row tells whose it is: among several, the order says nothing. Each number
+   * in between with several rows is a write of its own that failed in this way.
+   */
+  static final int RUN_UP = 64;
+
+  private final long first;
   private final ToLongFunction<T> number;
   private final Function<T, String> writer;
   private final Set<String> earlier = new LinkedHashSet<>();
   private Optional<T> held = Optional.empty();
+  private boolean several;
+  private boolean sure;
 
-  Superseded(ToLongFunction<T> number, Function<T, String> writer) {
+  /**
+   * @param first the first number that is asked for; rows come from {@link #from} on
+   */
+  Superseded(long first, ToLongFunction<T> number, Function<T, String> writer) {
+    this.first = first;
+    this.sure = from(first) == 1;
     this.number = number;
     this.writer = writer;
   }
 
-  /** Takes the next row, and gives one that is known to be an event now. */
+  /** The number of the first row that must be seen. */
+  static long from(long first) {
+    return Math.max(1, first - RUN_UP);
+  }
+
+  /** Takes the next row, and gives one that is known to be an event now and was asked for. */
   Optional<T> next(T row) {
+    if (!sure && !isSureAt(row)) {
+      held = Optional.of(row);
+      return Optional.empty();
+    }
+    return event(row).filter(this::isAskedFor);
+  }
+
+  /** Whether the row that is held is the only one of its number, or must be taken as such. */
+  private boolean isSureAt(T row) {
+    boolean again = held.isPresent() && numberOf(held.get()) == numberOf(row);
+    sure = held.isPresent() && !again && !several || numberOf(row) >= first;
+    several = again;
+    return sure;
+  }
+
+  private Optional<T> event(T row) {
     if (earlier.contains(writer.apply(row))) {
       return Optional.empty();
     }
@@ -41,11 +77,19 @@ final class Superseded<T> {
       return before;
     }
     earlier.add(writer.apply(before.get()));
-    return before.filter(one -> number.applyAsLong(one) < number.applyAsLong(row));
+    return before.filter(one -> numberOf(one) < numberOf(row));
+  }
+
+  private boolean isAskedFor(T row) {
+    return numberOf(row) >= first;
+  }
+
+  private long numberOf(T row) {
+    return number.applyAsLong(row);
   }
 
   /** The last event; there are no more rows. */
   Optional<T> last() {
-    return held;
+    return held.filter(this::isAskedFor);
   }
 }

@@ -21,7 +21,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.BiConsumer;
 
 /**
  * Follows the receptionist's list of workers, asks each what it serves until it answers, and is
@@ -30,7 +29,21 @@ import java.util.function.BiConsumer;
 final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command> {
   interface Command {}
 
-  private record Workers(Set<ActorRef<WorkerMessage>> refs) implements Command {}
+  /** Takes what is known now. */
+  interface Publish {
+    /**
+     * @param workers what each of them serves
+     * @param reachable those whose node can be reached
+     * @param missed models that are missed
+     */
+    void accept(
+        Map<ActorRef<WorkerMessage>, ModelInfo> workers,
+        Set<ActorRef<WorkerMessage>> reachable,
+        Collection<ModelInfo> missed);
+  }
+
+  private record Workers(Set<ActorRef<WorkerMessage>> refs, Set<ActorRef<WorkerMessage>> reachable)
+      implements Command {}
 
   private record Said(Answer answer) implements Command {}
 
@@ -40,11 +53,12 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   private record Missed(ModelInfo model, long untilNanos) {}
 
   private final Duration forgetAfter;
-  private final BiConsumer<Map<ActorRef<WorkerMessage>, ModelInfo>, Collection<ModelInfo>> publish;
+  private final Publish publish;
   private final ActorRef<Answer> answers;
   private final Map<ActorRef<WorkerMessage>, ModelInfo> known = new HashMap<>();
   private final Map<ModelId, Missed> missed = new HashMap<>();
   private Set<ActorRef<WorkerMessage>> workers = Set.of();
+  private Set<ActorRef<WorkerMessage>> reachable = Set.of();
 
   /** Of these, the ones that said farewell and are listed yet. */
   private final Set<ActorRef<WorkerMessage>> leaving = new HashSet<>();
@@ -53,12 +67,9 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
    * A directory.
    *
    * @param forgetAfter how long a model is missed whose last worker went without a farewell
-   * @param publish takes the workers with what they serve, and the models that are missed
    */
   static Behavior<Command> create(
-      Duration describeInterval,
-      Duration forgetAfter,
-      BiConsumer<Map<ActorRef<WorkerMessage>, ModelInfo>, Collection<ModelInfo>> publish) {
+      Duration describeInterval, Duration forgetAfter, Publish publish) {
     return Behaviors.setup(
         context ->
             Behaviors.withTimers(
@@ -68,10 +79,7 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
                 }));
   }
 
-  private DirectoryBehavior(
-      ActorContext<Command> context,
-      Duration forgetAfter,
-      BiConsumer<Map<ActorRef<WorkerMessage>, ModelInfo>, Collection<ModelInfo>> publish) {
+  private DirectoryBehavior(ActorContext<Command> context, Duration forgetAfter, Publish publish) {
     super(context);
     this.forgetAfter = forgetAfter;
     this.publish = publish;
@@ -80,7 +88,10 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
         context.messageAdapter(
             Receptionist.Listing.class,
             // unreachable ones too: a model does not vanish with a short loss of the network
-            listing -> new Workers(listing.getAllServiceInstances(WorkerDirectory.SERVICE_KEY)));
+            listing ->
+                new Workers(
+                    listing.getAllServiceInstances(WorkerDirectory.SERVICE_KEY),
+                    listing.getServiceInstances(WorkerDirectory.SERVICE_KEY)));
     context
         .getSystem()
         .receptionist()
@@ -106,7 +117,9 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
             gone.add(model);
           }
         });
-    if (known.keySet().retainAll(workers)) {
+    boolean others = !reachable.equals(message.reachable());
+    reachable = Set.copyOf(message.reachable());
+    if (known.keySet().retainAll(workers) || others) {
       gone.forEach(this::miss);
       publishKnown();
     }
@@ -154,6 +167,7 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   }
 
   private void publishKnown() {
-    publish.accept(Map.copyOf(known), missed.values().stream().map(Missed::model).toList());
+    publish.accept(
+        Map.copyOf(known), reachable, missed.values().stream().map(Missed::model).toList());
   }
 }

@@ -415,6 +415,9 @@ final class DispatcherBehavior extends AbstractBehavior<Command> {
         taken
             .gone(stream.worker())
             .forEach(id -> fail(id, FailureCode.WORKER_LOST, "the worker is silent"));
+      } else if (stream.owesAnAnswer(nowNanos, settings.workerSilence().toNanos())) {
+        getContext().getLog().warn("What {} said of a work was lost", stream.worker());
+        onStreamOver(stream); // what runs there goes on, and the worker opens another one
       }
     }
   }

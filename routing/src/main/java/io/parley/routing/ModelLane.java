@@ -53,8 +53,8 @@ final class ModelLane {
   private final DrainRate rate = new DrainRate();
   private final Map<ActorRef<WorkerMessage>, WorkStream> streams = new LinkedHashMap<>();
 
-  /** How long the latest work would wait. */
-  private long patienceMillis = Long.MAX_VALUE;
+  /** How long a new turn waits: a work that is offered again has less left. */
+  private long patienceMillis;
 
   private Set<TenantId> slow = Set.of(); // whose next interactive work would come too late
   private boolean slowForAll;
@@ -106,24 +106,26 @@ final class ModelLane {
     if (queue.isEmpty()) {
       rate.startWaiting(nowNanos);
     }
-    patienceMillis = work.queueDeadlineEpochMillis() - nowEpochMillis;
+    long patience = work.queueDeadlineEpochMillis() - nowEpochMillis;
+    patienceMillis = Math.max(patienceMillis, patience);
     int ahead = queue.ahead(work.id().session().tenant(), work.priority());
-    if (comesTooLate(ahead) || !queue.offer(work, nowNanos)) {
+    if (comesTooLate(ahead, patience) || !queue.offer(work, nowNanos)) {
       return new Offer.Refused(retryAfter(nowNanos));
     }
     return new Offer.Queued();
   }
 
   /** By the rate of late; nobody is refused while there is no measurement to refuse by. */
-  private boolean comesTooLate(int ahead) {
+  private boolean comesTooLate(int ahead, long patience) {
     return ahead > 0
         && isStreamed()
-        && rate.intervalNanos().orElse(0) * ahead > SHARE_OF_PATIENCE * patienceMillis * 1e6;
+        && rate.intervalNanos().orElse(0) * ahead > SHARE_OF_PATIENCE * patience * 1e6;
   }
 
   /**
    * Gives works to workers until one of them runs out. A work that the policy lets wait is passed
-   * by those behind it, {@code lookahead} of which are looked at.
+   * by those behind it, {@code lookahead} of which are looked at; one that nobody may take now is
+   * passed by all.
    *
    * @return when to look again, on {@link System#nanoTime}'s clock, if some work waits for a
    *     certain worker
@@ -139,16 +141,17 @@ final class ModelLane {
       }
     }
     Set<AttemptId> declined = new HashSet<>();
+    Set<AttemptId> barred = new HashSet<>();
     OptionalLong lookAgain = OptionalLong.empty();
     Iterator<WaitingWork> works = queue.inTurn();
     while (!waiting.isEmpty() && works.hasNext() && declined.size() <= settings.lookahead()) {
       WaitingWork work = works.next();
-      if (declined.contains(work.id())) {
+      if (declined.contains(work.id()) || barred.contains(work.id())) {
         continue;
       }
       List<WorkStream> eligible = eligible(work, waiting);
       if (eligible.isEmpty()) {
-        declined.add(work.id());
+        barred.add(work.id());
         continue;
       }
       Choice choice = policy.choose(work, new Fleet(eligible, streams), nowNanos);
@@ -200,11 +203,15 @@ final class ModelLane {
   void sweep() {
     slow = Set.of();
     slowForAll = false;
-    if (comesTooLate(queue.size())) {
+    if (comesTooLate(queue.size(), patienceMillis)) {
       slow = queue.tenants();
-      slow.removeIf(tenant -> !comesTooLate(queue.ahead(tenant, Priority.INTERACTIVE)));
-      slowForAll = comesTooLate(queue.ahead(SOMEBODY, Priority.INTERACTIVE));
+      slow.removeIf(tenant -> !isSlowFor(tenant));
+      slowForAll = isSlowFor(SOMEBODY);
     }
+  }
+
+  private boolean isSlowFor(TenantId tenant) {
+    return comesTooLate(queue.ahead(tenant, Priority.INTERACTIVE), patienceMillis);
   }
 
   private Duration retryAfter(long nowNanos) {

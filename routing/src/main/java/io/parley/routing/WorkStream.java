@@ -37,7 +37,13 @@ final class WorkStream implements Candidate {
   private final Map<AttemptId, Long> suspects = new LinkedHashMap<>();
 
   private long heardNanos;
+
+  /** When each of these was handed out. */
+  private final Map<AttemptId, Long> handedNanos = new LinkedHashMap<>();
+
   private int freeSlots;
+  private int reportedSlots;
+  private long freeSinceNanos;
   private WorkerLoad load = WorkerLoad.UNKNOWN;
   private boolean waits;
   private long waitingSinceNanos;
@@ -119,6 +125,10 @@ final class WorkStream implements Candidate {
   /** What the worker has free, by its own report; what is on its way there will use some of it. */
   void report(int reportedFreeSlots, WorkerLoad reportedLoad, long nowNanos) {
     heard(nowNanos);
+    if (reportedSlots == 0) {
+      freeSinceNanos = nowNanos;
+    }
+    reportedSlots = reportedFreeSlots;
     freeSlots = Math.max(0, reportedFreeSlots - underWay.size());
     load = reportedLoad;
   }
@@ -127,6 +137,7 @@ final class WorkStream implements Candidate {
     waits = false;
     freeSlots = Math.max(0, freeSlots - 1);
     underWay.put(work.id(), work);
+    handedNanos.put(work.id(), nowNanos);
     if (work.work().suspect()) {
       suspects.put(work.id(), nowNanos);
     }
@@ -140,14 +151,26 @@ final class WorkStream implements Candidate {
   /** The worker has the work: whether its session still wants it. */
   boolean confirm(AttemptId attempt) {
     underWay.remove(attempt);
+    handedNanos.remove(attempt);
     return !takenBack.remove(attempt);
   }
 
   /** The worker had no slot left: the work, unless its session does not want it any more. */
   Optional<WaitingWork> giveBack(AttemptId attempt) {
     WaitingWork work = underWay.remove(attempt);
+    handedNanos.remove(attempt);
     suspects.remove(attempt);
     return takenBack.remove(attempt) ? Optional.empty() : Optional.ofNullable(work);
+  }
+
+  /**
+   * Whether the worker must have answered for a work long ago: it has had a free slot for so long,
+   * and the work was under way. What it said of it was lost, and would be missed for ever.
+   */
+  boolean owesAnAnswer(long nowNanos, long limitNanos) {
+    return reportedSlots > 0
+        && nowNanos - freeSinceNanos > limitNanos
+        && handedNanos.values().stream().anyMatch(handed -> nowNanos - handed > limitNanos);
   }
 
   /** What was handed out and not confirmed, without what was taken back. */

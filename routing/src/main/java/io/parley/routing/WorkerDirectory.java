@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
@@ -46,10 +47,13 @@ public final class WorkerDirectory implements Extension {
   /** The worker's model is being unloaded: unlike one that crashed, it does not come back. */
   public record Farewell(ActorRef<WorkerMessage> worker) implements Answer {}
 
-  private record Served(Map<ActorRef<WorkerMessage>, ModelInfo> workers, List<ModelInfo> models) {}
+  private record Served(
+      Map<ActorRef<WorkerMessage>, ModelInfo> workers,
+      Set<ActorRef<WorkerMessage>> reachable,
+      List<ModelInfo> models) {}
 
   private final AtomicReference<Served> served =
-      new AtomicReference<>(new Served(Map.of(), List.of()));
+      new AtomicReference<>(new Served(Map.of(), Set.of(), List.of()));
 
   private volatile boolean anyKnown;
 
@@ -63,13 +67,15 @@ public final class WorkerDirectory implements Extension {
   }
 
   private void publish(
-      Map<ActorRef<WorkerMessage>, ModelInfo> workers, Collection<ModelInfo> missed) {
+      Map<ActorRef<WorkerMessage>, ModelInfo> workers,
+      Set<ActorRef<WorkerMessage>> reachable,
+      Collection<ModelInfo> missed) {
     List<ModelInfo> models =
         Stream.concat(workers.values().stream(), missed.stream())
             .distinct()
             .sorted(order())
             .toList();
-    served.set(new Served(workers, models));
+    served.set(new Served(workers, reachable, models));
     anyKnown |= !models.isEmpty();
   }
 
@@ -105,6 +111,18 @@ public final class WorkerDirectory implements Extension {
         .filter(worker -> worker.getValue().id().equals(id))
         .map(Map.Entry::getKey)
         .toList();
+  }
+
+  /** Whether another worker could take over from this one now, as far as this node knows. */
+  public boolean hasAnother(ModelId id, ActorRef<WorkerMessage> worker) {
+    Set<ActorRef<WorkerMessage>> reachable = served.get().reachable();
+    return workers(id).stream()
+        .anyMatch(other -> !other.equals(worker) && reachable.contains(other));
+  }
+
+  /** Whether a worker of this node serves exactly this model and version. */
+  public boolean servesHere(ModelId id) {
+    return workers(id).stream().anyMatch(worker -> worker.path().address().hasLocalScope());
   }
 
   /** Whether a worker serves exactly this model and version. */

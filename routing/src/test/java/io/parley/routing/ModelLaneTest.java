@@ -93,7 +93,7 @@ class ModelLaneTest {
     // one each 100 ms, while more wait
     long now = 0;
     for (int turn = 1; turn <= 40; turn++) {
-      offer(lane, workOf("greedy", turn, Priority.INTERACTIVE));
+      offerBy(lane, "greedy", turn, 2_400);
     }
     for (int i = 0; i < 20; i++) {
       now += 100 * MILLISECOND;
@@ -113,6 +113,45 @@ class ModelLaneTest {
     assertThat(offerBy(lane, "greedy", 103, 2_800)).isInstanceOf(Offer.Queued.class);
     lane.sweep();
     assertThat(lane.full(now)).isEmpty();
+
+    // one that is offered again has less time left than a new one will have
+    assertThat(offerBy(lane, "greedy", 104, 400)).isInstanceOf(Offer.Refused.class);
+    lane.sweep();
+    assertThat(lane.full(now)).isEmpty();
+  }
+
+  @Test
+  void suspectsThatNobodyMayTakeArePassedHoweverManyTheyAre() {
+    ModelLane lane = lane("lookahead = 2");
+    WorkStream worker = stream(lane, 4);
+    for (int turn = 1; turn <= 5; turn++) {
+      lane.offer(Fixtures.suspect(work(turn)), 0, 0);
+    }
+    offer(lane, workOf("a", 9, Priority.INTERACTIVE));
+    pulls(worker, 4);
+    handOut(lane, 0);
+    pulls(worker, 3);
+    handOut(lane, 0);
+
+    assertThat(handed).containsExactly("1 to 1", "9 to 1");
+  }
+
+  @Test
+  void aWorkerThatHasRoomOwesAnAnswerForWhatItWasGiven() {
+    ModelLane lane = lane("");
+    WorkStream worker = stream(lane, 1);
+    pulls(worker, 1);
+    offer(lane, work(1));
+    handOut(lane, 0);
+    worker.report(0, WorkerLoad.UNKNOWN, MILLISECOND);
+    assertThat(worker.owesAnAnswer(100 * MILLISECOND, 10 * MILLISECOND)).as("full").isFalse();
+
+    worker.report(1, WorkerLoad.UNKNOWN, 100 * MILLISECOND);
+    worker.report(1, WorkerLoad.UNKNOWN, 109 * MILLISECOND);
+    assertThat(worker.owesAnAnswer(110 * MILLISECOND, 10 * MILLISECOND)).isFalse();
+    assertThat(worker.owesAnAnswer(111 * MILLISECOND, 10 * MILLISECOND)).isTrue();
+    worker.confirm(work(1).id());
+    assertThat(worker.owesAnAnswer(111 * MILLISECOND, 10 * MILLISECOND)).isFalse();
   }
 
   @Test

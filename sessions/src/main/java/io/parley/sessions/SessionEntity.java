@@ -50,7 +50,7 @@ public final class SessionEntity
    * @param live the sessions in this node's memory, of which this becomes one
    * @param shard where it asks to be passivated
    * @param mayWrite whether this node is known to be in its cluster still; while not, nothing is
-   *     journaled, and nobody told of what was
+   *     journaled, and nobody is told of anything
    * @param clock what the events are dated by
    */
   public record Surroundings(
@@ -195,6 +195,11 @@ public final class SessionEntity
   }
 
   private ReplyEffect<SessionEvent, Session> handle(Session session, SessionInbox message) {
+    if (!around.mayWrite().getAsBoolean()) {
+      // another may write by now, and what was applied here last may be no event: nothing of it is
+      // told, and nothing else written, the list of running turns included
+      return message instanceof Internal.Stop ? Effect().stop().thenNoReply() : Effect().noReply();
+    }
     if (message instanceof AttemptReport report) {
       return workers.report(session, report);
     }

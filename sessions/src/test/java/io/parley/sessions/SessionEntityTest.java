@@ -33,7 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -105,14 +105,17 @@ class SessionEntityTest {
     Worker worker = session.runningTurn();
     session.view(); // the worker's word was handled
     List<SessionEvent> before = session.journal();
-    session.mayWrite = () -> false;
+    AtomicInteger asked = new AtomicInteger();
+    session.mayWrite = () -> asked.incrementAndGet() < 0;
     worker.send(0, Optional.empty(), "a");
     TestProbe<Reply> caller = session.send(to -> new SessionCommand.SetMetadata(Map.of(), to));
-    Reply.TurnSlice slice =
-        (Reply.TurnSlice) session.ask(to -> new SessionCommand.ReadTurn(1, 0, false, to));
+    TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, false, to));
+    await().until(() -> asked.get() >= 3); // all of it was handled
+    session.mayWrite = () -> true;
+    session.view();
 
-    assertThat(slice.tokens()).isEmpty();
     assertThat(session.journal()).isEqualTo(before);
+    reader.expectNoMessage(Duration.ZERO);
     caller.expectNoMessage(Duration.ZERO);
     worker.probe.expectNoMessage(Duration.ZERO);
   }
@@ -121,8 +124,8 @@ class SessionEntityTest {
   void whatWasWrittenWhenTheNodeStoodStillIsToldByNobody() {
     Worker worker = session.runningTurn();
     session.view(); // the worker's word was handled
-    AtomicBoolean first = new AtomicBoolean(true);
-    session.mayWrite = () -> first.getAndSet(false);
+    AtomicInteger asked = new AtomicInteger();
+    session.mayWrite = () -> asked.incrementAndGet() <= 2; // when it is handled, and is written
     worker.send(0, Optional.empty(), "a");
     await()
         .untilAsserted(
@@ -130,8 +133,10 @@ class SessionEntityTest {
                 assertThat(session.journal())
                     .filteredOn(TokensAppended.class::isInstance)
                     .hasSize(1));
-    session.view(); // what came behind the write was handled
+    TestProbe<Reply> reader = session.send(to -> new SessionCommand.ReadTurn(1, 0, false, to));
+    await().until(() -> asked.get() >= 4); // what came behind the write was handled
 
+    reader.expectNoMessage(Duration.ZERO);
     worker.probe.expectNoMessage(Duration.ZERO);
   }
 

@@ -32,6 +32,7 @@ final class Checker {
           503,
               Set.of(
                   "journal_unavailable",
+                  "node_stopping",
                   "no_worker",
                   "worker_lost",
                   "first_token_timeout",

@@ -186,7 +186,9 @@ public final class HttpServer {
                 "akka.http.server.transparent-head-requests", "on",
                 "akka.http.server.parsing.error-handler", JsonParsingErrors.class.getName(),
                 "akka.http.server.parsing.max-content-length", "infinite")); // the edge counts
-    return ServerSettings.create(own.withFallback(system.settings().config()));
+    // a burst of clients waits in the backlog; past it the system resets some of them
+    return ServerSettings.create(own.withFallback(system.settings().config()))
+        .withBacklog(settings.maxConnections());
   }
 
   private static void stopOnShutdown(

@@ -85,7 +85,7 @@ public final class NodeModels {
    *
    * @param models makes what loads an order
    * @param engineKeepsMemory whether the engine keeps what an unloaded model took, for the next one
-   * @param served whether a worker of the cluster serves a model, as this node knows
+   * @param served whether a worker of this node serves a model, as its directory knows
    */
   public record Surroundings(
       ModelsSettings settings,

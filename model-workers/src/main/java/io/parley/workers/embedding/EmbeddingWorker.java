@@ -211,8 +211,8 @@ public final class EmbeddingWorker extends AbstractBehavior<WorkerMessage> {
         getContext()
             .messageAdapter(
                 Receptionist.Listing.class,
-                listing ->
-                    new Dispatchers(listing.getServiceInstances(EmbeddingDispatcher.SERVICE_KEY)));
+                listing -> // one that cannot be reached for a moment has not begun anew behind it
+                new Dispatchers(listing.getAllServiceInstances(EmbeddingDispatcher.SERVICE_KEY)));
     tellReceptionist(Receptionist.subscribe(EmbeddingDispatcher.SERVICE_KEY, listings));
   }
 
