@@ -32,6 +32,8 @@ final class DirectoryBehavior extends AbstractBehavior<DirectoryBehavior.Command
   /** Takes what is known now. */
   interface Publish {
     /**
+     * What is known.
+     *
      * @param workers what each of them serves
      * @param reachable those whose node can be reached
      * @param missed models that are missed

@@ -31,6 +31,8 @@ public final class BatchTurns {
   private final ModelRoutes models;
 
   /**
+   * Turns of the sessions that the gateway reaches.
+   *
    * @param settings those of the edge: its patience with sessions and their journal
    */
   public BatchTurns(
