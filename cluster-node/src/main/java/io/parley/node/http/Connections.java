@@ -89,7 +89,7 @@ final class Connections {
    * leaves while the cluster is left. Akka's own termination would cut the streams at once.
    *
    * <p>Connections on which nothing is asked stay: a request on one is refused until the node is
-   * gone. To close one could cross a request, to which Akka would then answer 500.
+   * gone, and its client told to go elsewhere.
    */
   CompletionStage<Done> end() {
     List<Cancellable> steps =
@@ -118,18 +118,20 @@ final class Connections {
     private final SharedKillSwitch bodies = KillSwitches.shared("bodies");
     private CompletableFuture<Done> idle = new CompletableFuture<>(); // guarded by this
     private int pending; // guarded by this
+    private boolean ending; // guarded by this
     private Cancellable timer = Cancellable.alreadyCancelled(); // guarded by this
 
     Flow<HttpRequest, HttpResponse, CompletionStage<Done>> flow() {
       return Flow.<HttpRequest>create()
           .watchTermination(Keep.right())
+          // before what answers: a request that crosses the end is answered, the next not read
+          .via(requests.flow())
           .map(this::began)
           .mapAsync(PIPELINED, request -> edge.handle(request, seenBy(request)))
-          .via(requests.flow())
           .map(this::answered)
           .watchTermination(
               (in, out) -> {
-                in.whenComplete((end, failure) -> client.closed().give());
+                in.whenComplete((end, failure) -> closedByClient());
                 out.whenComplete((end, failure) -> client.terminated().give());
                 return in.handle((end, failure) -> end)
                     .thenCombine(out.handle((end, failure) -> end), (a, b) -> Done.getInstance());
@@ -198,7 +200,15 @@ final class Connections {
 
     private synchronized void endIfIdle() {
       if (pending == 0) {
+        ending = true;
         requests.shutdown();
+      }
+    }
+
+    /** Unless it is this side that reads no more. */
+    private synchronized void closedByClient() {
+      if (!ending) {
+        client.closed().give();
       }
     }
 
