@@ -62,7 +62,7 @@ final class Superseded<T> {
   /** Whether the row that is held is the only one of its number, or must be taken as such. */
   private boolean isSureAt(T row) {
     boolean again = held.isPresent() && numberOf(held.get()) == numberOf(row);
-    sure = held.isPresent() && !again && !several || numberOf(row) >= first;
+    sure = (held.isPresent() && !again && !several) || numberOf(row) >= first;
     several = again;
     return sure;
   }
