@@ -22,9 +22,9 @@ record ClusterTerms(Map<String, String> values) {
   /**
    * What nodes say to each other. Raised with every change that an older node would not understand;
    * a cluster is then stopped as a whole for the update. Releases with the same number may run
-   * beside each other.
+   * beside each other. 2: events are stored with seals, which a node of 1 cannot read.
    */
-  static final int PROTOCOL = 1;
+  static final int PROTOCOL = 2;
 
   private static final String PROTOCOL_NAME = "protocol";
 

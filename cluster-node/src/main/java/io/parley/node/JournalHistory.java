@@ -8,6 +8,8 @@ import io.parley.persistence.JournaledEvent;
 import io.parley.persistence.SessionEvents;
 import io.parley.routing.protocol.SessionId;
 import io.parley.sessions.SessionEntity;
+import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.journal.ChainedEvent;
 import io.parley.sessions.journal.SessionSerializer;
 
 /** The edge's view of the journal: each event in its stored form, as JSON. */
@@ -26,11 +28,12 @@ final class JournalHistory implements EventHistory {
         .map(this::readable);
   }
 
-  private HistoryEvent readable(JournaledEvent event) {
+  private HistoryEvent readable(JournaledEvent journaled) {
+    SessionEvent event = ((ChainedEvent) journaled.event()).event();
     return new HistoryEvent(
-        event.sequenceNr(),
-        event.storedAtMillis(),
-        serializer.manifest(event.event()),
-        serializer.readable(event.event()));
+        journaled.sequenceNr(),
+        journaled.storedAtMillis(),
+        serializer.manifest(event),
+        serializer.readable(event));
   }
 }

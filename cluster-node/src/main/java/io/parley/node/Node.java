@@ -9,10 +9,12 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.NodePlan.JournalUse;
+import io.parley.node.audit.JournalAudit;
 import io.parley.node.bulk.BulkException;
 import io.parley.node.bulk.BulkNode;
 import io.parley.node.bulk.EmbeddedKafka;
 import io.parley.node.cluster.NodeAgent;
+import io.parley.node.http.Audit;
 import io.parley.node.http.BatchTurns;
 import io.parley.node.http.BulkView;
 import io.parley.node.http.HttpServer;
@@ -24,10 +26,13 @@ import io.parley.node.http.ShardedSessions;
 import io.parley.node.http.WorkerEmbeddings;
 import io.parley.node.models.ModelFailure;
 import io.parley.node.models.NodeModels;
+import io.parley.persistence.CassandraCheckpoints;
 import io.parley.persistence.CassandraRunningTurns;
 import io.parley.persistence.JournalConfig;
 import io.parley.persistence.JournalException;
 import io.parley.persistence.RunningTurns;
+import io.parley.persistence.chain.CheckpointKeys;
+import io.parley.persistence.chain.Checkpoints;
 import io.parley.persistence.embedded.ChildListener;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
@@ -44,6 +49,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -107,6 +113,7 @@ public final class Node implements AutoCloseable {
 
   private void start(DataFolder data, JournalListener listener) {
     checkSurroundings(data);
+    CheckpointKeys checkpointKeys = plan.checkpoint().keys();
     boolean writes = plan.journalUse() == JournalUse.WRITE;
     // before anything has been started or written: here most bad starts end
     List<NodeModels.Ready> obtained = has("worker") ? startModels.obtain() : List.of();
@@ -129,8 +136,10 @@ public final class Node implements AutoCloseable {
     RunningTurns running = new CassandraRunningTurns(actors);
     BooleanSupplier mayWrite =
         writes ? membership.orElseThrow().startPulse()::mayWrite : () -> false;
+    Checkpoints checkpoints =
+        CassandraCheckpoints.signedBy(checkpointKeys, actors, InstantSource.system());
     SessionSharding.init(
-        actors, plan.session(), new DispatcherSubmitter(actors), running, mayWrite);
+        actors, plan.session(), new DispatcherSubmitter(actors), running, mayWrite, checkpoints);
     if (writes) {
       Dispatchers.get(actors).local(); // a session that came at once has started it perhaps
     }
@@ -140,16 +149,20 @@ public final class Node implements AutoCloseable {
       SessionSharding.resumeTurns(actors, plan.session(), running);
     }
     NodeAgent.start(actors, owner);
+    Optional<Audit> audit =
+        plan.journalUse() == JournalUse.NONE
+            ? Optional.empty()
+            : Optional.of(new JournalAudit(actors, checkpointKeys));
     if (!has("api") && !has("bulk")) {
-      startManagement(actors, owner, Optional.empty(), data);
+      startManagement(actors, owner, audit, Optional.empty(), data);
       return;
     }
     SessionGateway sessions = new ShardedSessions(actors, plan.http());
     Optional<BulkView> bulk =
         has("bulk") ? Optional.of(startBulk(actors, sessions).view()) : Optional.empty();
-    startManagement(actors, owner, bulk, data);
+    startManagement(actors, owner, audit, bulk, data);
     if (has("api")) {
-      startHttp(actors, sessions, bulk);
+      startHttp(actors, audit.orElseThrow(), sessions, bulk);
     }
   }
 
@@ -299,12 +312,13 @@ public final class Node implements AutoCloseable {
   private void startManagement(
       ActorSystem<Void> actors,
       Optional<ActorRef<NodeModels.Command>> owner,
+      Optional<Audit> audit,
       Optional<BulkView> bulk,
       DataFolder data) {
     ManagementSettings settings = plan.management();
     HttpServer listener =
         opened(
-            HttpServer.startManagement(actors, plan.http(), settings, owner, bulk),
+            HttpServer.startManagement(actors, plan.http(), settings, owner, audit, bulk),
             "the management listener",
             cause ->
                 portTaken(
@@ -314,7 +328,7 @@ public final class Node implements AutoCloseable {
   }
 
   private void startHttp(
-      ActorSystem<Void> actors, SessionGateway sessions, Optional<BulkView> bulk) {
+      ActorSystem<Void> actors, Audit audit, SessionGateway sessions, Optional<BulkView> bulk) {
     HttpSettings httpSettings = plan.http();
     JournalHistory history = new JournalHistory(actors);
     HttpServer.Parts parts =
@@ -323,6 +337,7 @@ public final class Node implements AutoCloseable {
             catalog(actors),
             new WorkerEmbeddings(actors, EmbeddingDispatcher.start(actors), httpSettings),
             history,
+            audit,
             new NodeReadiness(actors, history, this::servedModels, bulk));
     http =
         Optional.of(

@@ -6,6 +6,7 @@ import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.MemoryBudget;
 import io.parley.node.models.ModelsSettings;
+import io.parley.persistence.CheckpointSettings;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.EmbeddingQueueSettings;
 import io.parley.routing.RoutingSettings;
@@ -31,6 +32,7 @@ public record NodePlan(
     ManagementSettings management,
     ModelsSettings models,
     JournalSettings journal,
+    CheckpointSettings checkpoint,
     SessionSettings session,
     RoutingSettings routing,
     EmbeddingQueueSettings embeddingQueue,
@@ -58,6 +60,7 @@ public record NodePlan(
               ManagementSettings.from(config),
               ModelsSettings.from(config),
               JournalSettings.from(config),
+              CheckpointSettings.from(config),
               SessionSettings.from(config),
               RoutingSettings.from(config),
               EmbeddingQueueSettings.from(config),

@@ -123,7 +123,7 @@ class ClusterDoorTest {
     older.put("protocol", "0");
 
     assertThat(answerTo(new ClusterTerms(older)).refusals())
-        .containsExactly("its nodes speak protocol 1 and this Parley speaks 0");
+        .containsExactly("its nodes speak protocol 2 and this Parley speaks 0");
   }
 
   @Test

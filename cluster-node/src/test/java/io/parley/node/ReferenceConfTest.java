@@ -10,6 +10,7 @@ import io.parley.node.bulk.BulkSettings;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.ModelsSettings;
+import io.parley.persistence.CheckpointSettings;
 import io.parley.persistence.JournalSettings;
 import io.parley.routing.EmbeddingQueueSettings;
 import io.parley.routing.RoutingSettings;
@@ -37,6 +38,7 @@ class ReferenceConfTest {
           ManagementSettings::from,
           ModelsSettings::from,
           JournalSettings::from,
+          CheckpointSettings::from,
           SessionSettings::from,
           RoutingSettings::from,
           EmbeddingQueueSettings::from,

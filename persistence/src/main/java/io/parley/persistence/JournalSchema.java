@@ -106,7 +106,7 @@ public final class JournalSchema {
     lock(session, owner, deadline);
     try {
       JournalTables.JOURNAL.forEach(t -> execute(session, t.create(schema.keyspace())));
-      execute(session, JournalTables.RUNNING_TURNS.create(schema.keyspace()));
+      JournalTables.OWN.forEach(t -> execute(session, t.create(schema.keyspace())));
       JournalTables.SNAPSHOT.forEach(t -> execute(session, t.create(schema.snapshotKeyspace())));
       awaitAgreement(session);
     } finally {
@@ -219,8 +219,7 @@ public final class JournalSchema {
   private Map<String, Table> places() {
     Map<String, Table> places = new TreeMap<>();
     JournalTables.JOURNAL.forEach(t -> places.put(schema.keyspace() + "." + t.name(), t));
-    Table running = JournalTables.RUNNING_TURNS;
-    places.put(schema.keyspace() + "." + running.name(), running);
+    JournalTables.OWN.forEach(t -> places.put(schema.keyspace() + "." + t.name(), t));
     JournalTables.SNAPSHOT.forEach(t -> places.put(schema.snapshotKeyspace() + "." + t.name(), t));
     return places;
   }

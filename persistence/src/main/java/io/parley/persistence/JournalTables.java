@@ -91,6 +91,19 @@ final class JournalTables {
           List.of("session", "turn"),
           " gc_grace_seconds = 3600 AND memtable_flush_period_in_ms = 600000");
 
+  /** Signed heads of chains, one for each turn's end: see {@link CassandraCheckpoints}. */
+  static final Table CHECKPOINTS =
+      table(
+          "checkpoints",
+          "persistence_id text, sequence_nr bigint, head blob, at bigint, key_id text,"
+              + " signature blob",
+          List.of("persistence_id"),
+          List.of("sequence_nr"),
+          "");
+
+  /** All of Parley's own tables beside the plugin's. */
+  static final List<Table> OWN = List.of(RUNNING_TURNS, CHECKPOINTS);
+
   private JournalTables() {}
 
   private static Table table(

@@ -3,6 +3,7 @@ package io.parley.persistence;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
@@ -30,6 +31,7 @@ final class Superseded<T> {
   private final long first;
   private final ToLongFunction<T> number;
   private final Function<T, String> writer;
+  private final Consumer<T> leftOut;
   private final Set<String> earlier = new LinkedHashSet<>();
   private Optional<T> held = Optional.empty();
   private boolean several;
@@ -39,10 +41,19 @@ final class Superseded<T> {
    * @param first the first number that is asked for; rows come from {@link #from} on
    */
   Superseded(long first, ToLongFunction<T> number, Function<T, String> writer) {
+    this(first, number, writer, row -> {});
+  }
+
+  /**
+   * @param leftOut is given each row that is no event, before the row that comes behind it
+   */
+  Superseded(
+      long first, ToLongFunction<T> number, Function<T, String> writer, Consumer<T> leftOut) {
     this.first = first;
     this.sure = from(first) == 1;
     this.number = number;
     this.writer = writer;
+    this.leftOut = leftOut;
   }
 
   /** The number of the first row that must be seen. */
@@ -69,6 +80,7 @@ final class Superseded<T> {
 
   private Optional<T> event(T row) {
     if (earlier.contains(writer.apply(row))) {
+      leftOut.accept(row);
       return Optional.empty();
     }
     Optional<T> before = held;
@@ -77,7 +89,11 @@ final class Superseded<T> {
       return before;
     }
     earlier.add(writer.apply(before.get()));
-    return before.filter(one -> numberOf(one) < numberOf(row));
+    if (numberOf(before.get()) < numberOf(row)) {
+      return before;
+    }
+    leftOut.accept(before.get());
+    return Optional.empty();
   }
 
   private boolean isAskedFor(T row) {

@@ -11,7 +11,8 @@ import io.parley.sessions.domain.Existing;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionAction;
-import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.ChainedSession;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
@@ -40,7 +41,7 @@ final class Callers {
     this.mark = mark;
   }
 
-  ReplyEffect<SessionEvent, Session> answer(Session session, SessionCommand command) {
+  ReplyEffect<ChainedEvent, ChainedSession> answer(Session session, SessionCommand command) {
     if (command instanceof SessionCommand.StartTurn start) {
       return startTurn(session, start);
     }
@@ -88,7 +89,7 @@ final class Callers {
     throw new IllegalStateException("no handler for " + command.getClass());
   }
 
-  private ReplyEffect<SessionEvent, Session> startTurn(
+  private ReplyEffect<ChainedEvent, ChainedSession> startTurn(
       Session session, SessionCommand.StartTurn start) {
     SessionAction action =
         new SessionAction.StartTurn(
@@ -126,7 +127,8 @@ final class Callers {
   }
 
   /** A turn that runs goes on because its session is awake, which is all that was wanted. */
-  private ReplyEffect<SessionEvent, Session> resume(Session session, SessionCommand.Resume resume) {
+  private ReplyEffect<ChainedEvent, ChainedSession> resume(
+      Session session, SessionCommand.Resume resume) {
     if (!isRunning(session, resume.turn())) {
       mark.remove(resume.turn());
     }
@@ -138,7 +140,7 @@ final class Callers {
   }
 
   /** A change that adds text, if the node has memory for it. */
-  private ReplyEffect<SessionEvent, Session> grow(
+  private ReplyEffect<ChainedEvent, ChainedSession> grow(
       Session session,
       SessionAction action,
       ActorRef<Reply> replyTo,
@@ -149,12 +151,12 @@ final class Callers {
         : carryOut(session, decision, replyTo, reply);
   }
 
-  private ReplyEffect<SessionEvent, Session> change(
+  private ReplyEffect<ChainedEvent, ChainedSession> change(
       Session session, SessionAction action, ActorRef<Reply> replyTo) {
     return carryOut(session, steps.decide(session, action), replyTo, after -> new Reply.Done());
   }
 
-  private ReplyEffect<SessionEvent, Session> carryOut(
+  private ReplyEffect<ChainedEvent, ChainedSession> carryOut(
       Session session, Decision decision, ActorRef<Reply> replyTo, Function<Session, Reply> reply) {
     return steps.carryOut(
         session, decision, replyTo, (outcome, after) -> replyTo.tell(reply.apply(after)));

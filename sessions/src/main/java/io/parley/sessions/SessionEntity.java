@@ -18,14 +18,16 @@ import akka.persistence.typed.javadsl.ReplyEffect;
 import akka.persistence.typed.javadsl.RetentionCriteria;
 import akka.persistence.typed.javadsl.SignalHandler;
 import io.parley.persistence.RunningTurns;
+import io.parley.persistence.chain.Checkpoints;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
-import io.parley.sessions.domain.Absent;
 import io.parley.sessions.domain.Existing;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Session;
-import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.ChainedSession;
+import io.parley.sessions.journal.Sealer;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.function.BooleanSupplier;
@@ -41,7 +43,7 @@ import java.util.function.BooleanSupplier;
  * that cannot be read is another matter: see {@link RecoveryGuard}.
  */
 public final class SessionEntity
-    extends EventSourcedBehaviorWithEnforcedReplies<SessionInbox, SessionEvent, Session> {
+    extends EventSourcedBehaviorWithEnforcedReplies<SessionInbox, ChainedEvent, ChainedSession> {
 
   /**
    * What an entity needs of the world around it.
@@ -51,6 +53,8 @@ public final class SessionEntity
    * @param shard where it asks to be passivated
    * @param mayWrite whether this node is known to be in its cluster still; while not, nothing is
    *     journaled, and nobody is told of anything
+   * @param sealer makes of events what is stored
+   * @param checkpoints where the chain's head is signed when something has ended
    * @param clock what the events are dated by
    */
   public record Surroundings(
@@ -60,6 +64,8 @@ public final class SessionEntity
       LiveSessions<ActorRef<SessionInbox>> live,
       ActorRef<ClusterSharding.ShardCommand> shard,
       BooleanSupplier mayWrite,
+      Sealer sealer,
+      Checkpoints checkpoints,
       InstantSource clock) {}
 
   /**
@@ -111,6 +117,9 @@ public final class SessionEntity
             attempts,
             mark,
             around.mayWrite(),
+            around.sealer(),
+            around.checkpoints(),
+            emptyState().head(),
             this::changed);
     this.callers = new Callers(id.tenant(), steps, around.submitter(), around.live()::isFull, mark);
     this.workers = new Workers(steps, attempts);
@@ -143,13 +152,13 @@ public final class SessionEntity
   }
 
   @Override
-  public Session emptyState() {
-    return new Absent();
+  public ChainedSession emptyState() {
+    return ChainedSession.absent(persistenceId(id).id());
   }
 
   @Override
-  public EventHandler<Session, SessionEvent> eventHandler() {
-    return Session::apply;
+  public EventHandler<ChainedSession, ChainedEvent> eventHandler() {
+    return ChainedSession::apply;
   }
 
   @Override
@@ -158,20 +167,23 @@ public final class SessionEntity
   }
 
   @Override
-  public SignalHandler<Session> signalHandler() {
+  public SignalHandler<ChainedSession> signalHandler() {
     return newSignalHandlerBuilder()
-        .onSignal(RecoveryCompleted.instance(), this::recovered)
-        .onSignal(RecoveryFailed.class, this::recoveryFailed)
-        .onSignal(PostStop.instance(), session -> around.live().remove(context.getSelf()))
+        .onSignal(RecoveryCompleted.instance(), state -> recovered(state.session()))
+        .onSignal(RecoveryFailed.class, (state, failed) -> recoveryFailed(failed))
+        .onSignal(PostStop.instance(), state -> around.live().remove(context.getSelf()))
         .build();
   }
 
   @Override
-  public CommandHandlerWithReply<SessionInbox, SessionEvent, Session> commandHandler() {
-    return this::handle;
+  public CommandHandlerWithReply<SessionInbox, ChainedEvent, ChainedSession> commandHandler() {
+    return (state, message) -> {
+      steps.behind(state.head());
+      return handle(state.session(), message);
+    };
   }
 
-  private void recoveryFailed(Session session, RecoveryFailed failed) {
+  private void recoveryFailed(RecoveryFailed failed) {
     around.live().remove(context.getSelf());
     guard.failed(failed.getFailure());
   }
@@ -194,7 +206,7 @@ public final class SessionEntity
     }
   }
 
-  private ReplyEffect<SessionEvent, Session> handle(Session session, SessionInbox message) {
+  private ReplyEffect<ChainedEvent, ChainedSession> handle(Session session, SessionInbox message) {
     if (!around.mayWrite().getAsBoolean()) {
       // another may write by now, and what was applied here last may be no event: nothing of it is
       // told, and nothing else written, the list of running turns included
@@ -219,7 +231,7 @@ public final class SessionEntity
     return Effect().noReply();
   }
 
-  private ReplyEffect<SessionEvent, Session> internal(Session session, Internal message) {
+  private ReplyEffect<ChainedEvent, ChainedSession> internal(Session session, Internal message) {
     if (message instanceof Internal.Stop) {
       readers.answerAll(session);
       if (session instanceof Generating generating) {
@@ -251,7 +263,7 @@ public final class SessionEntity
         : Effect().noReply();
   }
 
-  private ReplyEffect<SessionEvent, Session> quiet(Session session) {
+  private ReplyEffect<ChainedEvent, ChainedSession> quiet(Session session) {
     if (session instanceof Generating) {
       return Effect().noReply();
     }

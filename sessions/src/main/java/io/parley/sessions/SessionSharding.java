@@ -11,8 +11,10 @@ import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.cluster.sharding.typed.javadsl.Entity;
 import akka.cluster.typed.Cluster;
 import io.parley.persistence.RunningTurns;
+import io.parley.persistence.chain.Checkpoints;
 import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.SessionInbox;
+import io.parley.sessions.journal.Sealer;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -36,13 +38,16 @@ public final class SessionSharding {
    * on every node, when its journal can be used and before anything addresses a session.
    *
    * @param mayWrite whether this node is known to be in its cluster still
+   * @param checkpoints where the heads of journals are signed
    */
   public static void init(
       ActorSystem<?> system,
       SessionSettings settings,
       WorkSubmitter submitter,
       RunningTurns running,
-      BooleanSupplier mayWrite) {
+      BooleanSupplier mayWrite,
+      Checkpoints checkpoints) {
+    Sealer sealer = new Sealer();
     LiveSessions<ActorRef<SessionInbox>> live =
         new LiveSessions<>(
             settings.memoryBudgetBytes(), session -> session.tell(new Internal.Quiet()));
@@ -63,6 +68,8 @@ public final class SessionSharding {
                                 live,
                                 context.getShard(),
                                 mayWrite,
+                                sealer,
+                                checkpoints,
                                 InstantSource.system())))
                 .withMessageExtractor(new HashCodeMessageExtractor<>(settings.shards()))
                 .withRole(ROLE)

@@ -3,6 +3,8 @@ package io.parley.sessions;
 import akka.actor.typed.ActorRef;
 import akka.persistence.typed.javadsl.EffectFactories;
 import akka.persistence.typed.javadsl.ReplyEffect;
+import io.parley.persistence.chain.ChainHead;
+import io.parley.persistence.chain.Checkpoints;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.domain.Decision;
 import io.parley.sessions.domain.Decision.Outcome;
@@ -11,6 +13,9 @@ import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionAction;
 import io.parley.sessions.domain.SessionEvent;
 import io.parley.sessions.domain.SessionLimits;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.ChainedSession;
+import io.parley.sessions.journal.Sealer;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -23,25 +28,32 @@ import java.util.function.Consumer;
  * journaled.
  */
 final class Steps {
-  private final EffectFactories<SessionEvent, Session> effect;
+  private final EffectFactories<ChainedEvent, ChainedSession> effect;
   private final InstantSource clock;
   private final SessionLimits limits;
   private final Attempts attempts;
   private final RunningMark mark;
   private final BooleanSupplier mayWrite;
+  private final Sealer sealer;
+  private final Checkpoints checkpoints;
   private final Consumer<Session> changed;
+  private ChainHead head;
 
   /**
    * @param mayWrite whether this node is known to be the session's writer still
+   * @param head where the journal of a session without events begins
    * @param changed hears of the state after each step that was journaled
    */
   Steps(
-      EffectFactories<SessionEvent, Session> effect,
+      EffectFactories<ChainedEvent, ChainedSession> effect,
       InstantSource clock,
       SessionLimits limits,
       Attempts attempts,
       RunningMark mark,
       BooleanSupplier mayWrite,
+      Sealer sealer,
+      Checkpoints checkpoints,
+      ChainHead head,
       Consumer<Session> changed) {
     this.effect = effect;
     this.clock = clock;
@@ -49,7 +61,15 @@ final class Steps {
     this.attempts = attempts;
     this.mark = mark;
     this.mayWrite = mayWrite;
+    this.sealer = sealer;
+    this.checkpoints = checkpoints;
+    this.head = head;
     this.changed = changed;
+  }
+
+  /** What is journaled next follows this; to be told before a message is handled. */
+  void behind(ChainHead last) {
+    head = last;
   }
 
   /** Milliseconds since the epoch. */
@@ -58,12 +78,12 @@ final class Steps {
   }
 
   /** Nothing happens. */
-  ReplyEffect<SessionEvent, Session> nothing() {
+  ReplyEffect<ChainedEvent, ChainedSession> nothing() {
     return effect.noReply();
   }
 
   /** Nothing but an answer. */
-  <T> ReplyEffect<SessionEvent, Session> reply(ActorRef<T> replyTo, T reply) {
+  <T> ReplyEffect<ChainedEvent, ChainedSession> reply(ActorRef<T> replyTo, T reply) {
     return effect.reply(replyTo, reply);
   }
 
@@ -72,12 +92,12 @@ final class Steps {
   }
 
   /** A step that nobody waits for. */
-  ReplyEffect<SessionEvent, Session> take(Session session, SessionAction action) {
+  ReplyEffect<ChainedEvent, ChainedSession> take(Session session, SessionAction action) {
     return carryOut(session, decide(session, action), (outcome, after) -> {});
   }
 
   /** Journals what was decided for a caller, unless it was refused. */
-  ReplyEffect<SessionEvent, Session> carryOut(
+  ReplyEffect<ChainedEvent, ChainedSession> carryOut(
       Session session,
       Decision decision,
       ActorRef<Reply> replyTo,
@@ -92,27 +112,39 @@ final class Steps {
   }
 
   /** Journals what was decided; {@code tell} runs when that is done, or at once. */
-  ReplyEffect<SessionEvent, Session> carryOut(
+  ReplyEffect<ChainedEvent, ChainedSession> carryOut(
       Session before, Decision decision, BiConsumer<Outcome, Session> tell) {
     if (decision instanceof Decision.Accept accept) {
       if (!mayWrite.getAsBoolean()) {
         return nothing(); // who asked asks again, and finds the session where it is
       }
       return effect
-          .persist(accept.events())
+          .persist(sealer.seal(head, accept.events()))
           .thenRun(
-              (Session after) -> {
+              (ChainedSession after) -> {
                 // it may have stood still in the middle of the write
                 if (mayWrite.getAsBoolean()) {
-                  tell.accept(accept.outcome(), after);
-                  follow(before, accept.events(), after);
+                  tell.accept(accept.outcome(), after.session());
+                  follow(before, accept.events(), after.session());
+                  if (accept.events().stream().anyMatch(Steps::endsSomething)) {
+                    checkpoints.add(after.head());
+                  }
                 }
               })
           .thenNoReply();
     }
     Outcome outcome =
         decision instanceof Decision.AnswerAgain again ? again.outcome() : new Outcome.Drop();
-    return effect.none().thenRun(after -> tell.accept(outcome, after)).thenNoReply();
+    return effect.none().thenRun(after -> tell.accept(outcome, after.session())).thenNoReply();
+  }
+
+  /** Whether what is stored up to here is worth a signature. */
+  private static boolean endsSomething(SessionEvent event) {
+    return event instanceof SessionEvent.TurnCompleted
+        || event instanceof SessionEvent.TurnCancelled
+        || event instanceof SessionEvent.TurnFailed
+        || event instanceof SessionEvent.TurnDeleted
+        || event instanceof SessionEvent.SessionDeleted;
   }
 
   /** What the journaled events mean for the attempt and for the list of running turns. */

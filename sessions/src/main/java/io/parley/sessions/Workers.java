@@ -10,7 +10,8 @@ import io.parley.sessions.domain.Decision.Outcome;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionAction;
-import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.ChainedSession;
 
 /**
  * What a session does when an attempt is heard of: by its worker, by the dispatcher, or by the
@@ -26,7 +27,7 @@ final class Workers {
     this.attempts = attempts;
   }
 
-  ReplyEffect<SessionEvent, Session> report(Session session, AttemptReport report) {
+  ReplyEffect<ChainedEvent, ChainedSession> report(Session session, AttemptReport report) {
     if (report instanceof AttemptReport.TokenGroup group) {
       return tokens(session, group);
     }
@@ -52,7 +53,7 @@ final class Workers {
     return failed(session, (AttemptReport.Failed) report);
   }
 
-  private ReplyEffect<SessionEvent, Session> tokens(
+  private ReplyEffect<ChainedEvent, ChainedSession> tokens(
       Session session, AttemptReport.TokenGroup group) {
     if (isCurrent(session, group)) {
       attempts.heardFrom(group.worker(), ((Generating) session).turn());
@@ -77,7 +78,8 @@ final class Workers {
                         : new WorkerMessage.DropAttempt(group.id())));
   }
 
-  private ReplyEffect<SessionEvent, Session> failed(Session session, AttemptReport.Failed failed) {
+  private ReplyEffect<ChainedEvent, ChainedSession> failed(
+      Session session, AttemptReport.Failed failed) {
     if (!isCurrent(session, failed)) {
       return failed.worker().map(worker -> drop(worker, failed)).orElseGet(steps::nothing);
     }
@@ -95,7 +97,7 @@ final class Workers {
     return failTurn((Generating) session, cause);
   }
 
-  private ReplyEffect<SessionEvent, Session> drop(
+  private ReplyEffect<ChainedEvent, ChainedSession> drop(
       ActorRef<WorkerMessage> worker, AttemptReport report) {
     return steps.reply(worker, new WorkerMessage.DropAttempt(report.id()));
   }
@@ -106,7 +108,7 @@ final class Workers {
   }
 
   /** What the entity says to itself of an attempt. */
-  ReplyEffect<SessionEvent, Session> internal(Generating session, Internal message) {
+  ReplyEffect<ChainedEvent, ChainedSession> internal(Generating session, Internal message) {
     var current = attempts.id(session.turn());
     if (message instanceof Internal.Submitted submitted && submitted.id().equals(current)) {
       return submitted(session, submitted);
@@ -131,7 +133,7 @@ final class Workers {
     return steps.nothing();
   }
 
-  private ReplyEffect<SessionEvent, Session> submitted(
+  private ReplyEffect<ChainedEvent, ChainedSession> submitted(
       Generating session, Internal.Submitted submitted) {
     if (submitted.submission() instanceof WorkSubmitter.Submission.Full full) {
       attempts.submitLater(submitted.id(), full.retryAfterMillis(), steps.now());
@@ -142,7 +144,8 @@ final class Workers {
     return steps.nothing();
   }
 
-  private ReplyEffect<SessionEvent, Session> overdue(Generating session, Internal.Overdue overdue) {
+  private ReplyEffect<ChainedEvent, ChainedSession> overdue(
+      Generating session, Internal.Overdue overdue) {
     Failure cause = new Failure(overdue.code(), "not in time");
     if (overdue.code() == FailureCode.TURN_TIMEOUT) {
       return failTurn(session, cause);
@@ -155,7 +158,7 @@ final class Workers {
         : failTurn(session, cause);
   }
 
-  private ReplyEffect<SessionEvent, Session> loseAttempt(
+  private ReplyEffect<ChainedEvent, ChainedSession> loseAttempt(
       Generating session, Failure cause, boolean begun) {
     return steps.take(
         session,
@@ -163,7 +166,7 @@ final class Workers {
             session.turn().spec().number(), session.turn().attempt(), cause, begun));
   }
 
-  private ReplyEffect<SessionEvent, Session> failTurn(Generating session, Failure cause) {
+  private ReplyEffect<ChainedEvent, ChainedSession> failTurn(Generating session, Failure cause) {
     return steps.take(
         session,
         new SessionAction.FailTurn(

@@ -9,6 +9,7 @@ import akka.persistence.testkit.PersistenceTestKitSnapshotPlugin;
 import akka.persistence.testkit.javadsl.PersistenceTestKit;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.parley.persistence.chain.ChainHead;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
@@ -24,6 +25,8 @@ import io.parley.routing.protocol.WorkerMessage;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.SessionCommand.TurnRequest;
 import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.Sealer;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -31,6 +34,7 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -60,6 +64,7 @@ final class SessionFixture implements AutoCloseable {
           .withFallback(PersistenceTestKitSnapshotPlugin.config())
           .withFallback(ConfigFactory.load());
 
+  private static final Sealer SEALER = new Sealer();
   static final long MEMORY_BYTES = 1 << 20;
   static final ActorTestKit KIT = ActorTestKit.create("sessions", CONFIG);
   static final PersistenceTestKit JOURNAL = PersistenceTestKit.create(KIT.system());
@@ -67,6 +72,7 @@ final class SessionFixture implements AutoCloseable {
   final SessionId id = new SessionId(TenantId.DEFAULT, "s" + NUMBER.incrementAndGet());
   final FakeDispatcher dispatcher = new FakeDispatcher();
   final ListedTurns running = new ListedTurns();
+  final List<ChainHead> checkpoints = new CopyOnWriteArrayList<>();
   final LiveSessions<ActorRef<SessionInbox>> live =
       new LiveSessions<>(MEMORY_BYTES, session -> session.tell(new Internal.Quiet()));
   volatile BooleanSupplier mayWrite = () -> true;
@@ -116,6 +122,8 @@ final class SessionFixture implements AutoCloseable {
                     live,
                     shard.ref(),
                     () -> mayWrite.getAsBoolean(),
+                    SEALER,
+                    checkpoints::add,
                     InstantSource.system())));
   }
 
@@ -191,7 +199,14 @@ final class SessionFixture implements AutoCloseable {
 
   List<SessionEvent> journal() {
     return JOURNAL.persistedInStorage(SessionEntity.persistenceId(id).id()).stream()
-        .map(SessionEvent.class::cast)
+        .map(stored -> ((ChainedEvent) stored).event())
+        .toList();
+  }
+
+  /** What is stored. */
+  List<ChainedEvent> storedEvents() {
+    return JOURNAL.persistedInStorage(persistenceId()).stream()
+        .map(ChainedEvent.class::cast)
         .toList();
   }
 

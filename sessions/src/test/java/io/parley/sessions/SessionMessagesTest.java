@@ -8,6 +8,7 @@ import akka.actor.typed.ActorRef;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.testkit.javadsl.EventSourcedBehaviorTestKit;
 import com.typesafe.config.ConfigFactory;
+import io.parley.persistence.chain.Checkpoints;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.Finish;
@@ -19,8 +20,9 @@ import io.parley.routing.protocol.WorkerMessage;
 import io.parley.sessions.SessionCommand.Reply;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.Idle;
-import io.parley.sessions.domain.Session;
-import io.parley.sessions.domain.SessionEvent;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.ChainedSession;
+import io.parley.sessions.journal.Sealer;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
@@ -45,7 +47,7 @@ class SessionMessagesTest {
     SessionId id = new SessionId(TenantId.DEFAULT, "messages");
     SessionFixture.FakeDispatcher dispatcher = new SessionFixture.FakeDispatcher();
     TestProbe<WorkerMessage> worker = KIT.createTestProbe();
-    EventSourcedBehaviorTestKit<SessionInbox, SessionEvent, Session> session =
+    EventSourcedBehaviorTestKit<SessionInbox, ChainedEvent, ChainedSession> session =
         EventSourcedBehaviorTestKit.create(
             KIT.system(),
             SessionEntity.create(
@@ -57,6 +59,8 @@ class SessionMessagesTest {
                     new LiveSessions<>(1 << 20, idle -> {}),
                     KIT.<ClusterSharding.ShardCommand>createTestProbe().ref(),
                     () -> true,
+                    new Sealer(),
+                    Checkpoints.NONE,
                     InstantSource.system())),
             EventSourcedBehaviorTestKit.enabledSerializationSettings().withVerifyEquality(true));
 
@@ -81,7 +85,7 @@ class SessionMessagesTest {
                 Samples.tokens(0, "a", "b"),
                 Optional.empty(),
                 worker.ref()));
-    assertThat(running.state()).isInstanceOf(Generating.class);
+    assertThat(running.state().session()).isInstanceOf(Generating.class);
     ask(session, to -> new SessionCommand.GetTurn(1, to));
     var ended =
         session.runCommand(
@@ -92,7 +96,7 @@ class SessionMessagesTest {
                 List.of(),
                 Optional.of(new Finish(FinishReason.LENGTH, "!")),
                 worker.ref()));
-    assertThat(ended.state()).isInstanceOf(Idle.class);
+    assertThat(ended.state().session()).isInstanceOf(Idle.class);
     ask(session, to -> new SessionCommand.ReadTurn(1, 0, true, to));
     ask(session, to -> new SessionCommand.Resume(1, to));
     ask(session, to -> new SessionCommand.CancelTurn(1, to));
@@ -104,7 +108,7 @@ class SessionMessagesTest {
   }
 
   private static Reply ask(
-      EventSourcedBehaviorTestKit<SessionInbox, SessionEvent, Session> session,
+      EventSourcedBehaviorTestKit<SessionInbox, ChainedEvent, ChainedSession> session,
       Function<ActorRef<Reply>, SessionInbox> command) {
     return session.runCommand(command).reply();
   }

@@ -7,6 +7,11 @@ import akka.actor.testkit.typed.javadsl.LoggingTestKit;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.cluster.sharding.typed.javadsl.ClusterSharding;
 import akka.persistence.testkit.javadsl.SnapshotTestKit;
+import io.parley.persistence.chain.ChainCheck;
+import io.parley.persistence.chain.ChainHead;
+import io.parley.persistence.chain.CheckpointKeys;
+import io.parley.persistence.chain.RawRow;
+import io.parley.persistence.chain.Seal;
 import io.parley.routing.protocol.AttemptId;
 import io.parley.routing.protocol.AttemptReport;
 import io.parley.routing.protocol.FailureCode;
@@ -24,6 +29,7 @@ import io.parley.sessions.domain.Session;
 import io.parley.sessions.domain.SessionEvent.AttemptStarted;
 import io.parley.sessions.domain.SessionEvent.TurnCompleted;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import io.parley.sessions.journal.ChainedEvent;
 import java.io.NotSerializableException;
 import java.util.List;
 import java.util.Optional;
@@ -181,6 +187,37 @@ class SessionRecoveryTest {
     session.restart();
     assertThat(session.view()).isEqualTo(before);
     assertThat(session.readAll(3)).isEqualTo(stream);
+  }
+
+  /** Recovered from its first event, from a snapshot in mid-turn, and after a failed write. */
+  @Test
+  void itsChainIsWholeWhateverItWasRecoveredFrom() {
+    session = session.with("parley.session.snapshot { every = 3, keep = 1 }");
+    session.startTurn("k1");
+    session.worker(session.dispatcher.next()).admit().finish(0, "a");
+    session.restart();
+    session.startTurn("k2");
+    session.worker(session.dispatcher.next()).admit().group(0, "b");
+    session.ask(to -> new SessionCommand.CancelTurn(2, to));
+    SessionFixture.JOURNAL.failNextPersisted(session.persistenceId());
+    session.send(SessionFixture.start("k3", Samples.request("hello")));
+    session.startTurn("k3");
+    session.restart();
+    session.ask(to -> new SessionCommand.CancelTurn(3, to));
+
+    var check = new ChainCheck(session.persistenceId(), CheckpointKeys.none(), List.of());
+    List<ChainedEvent> stored = session.storedEvents();
+    for (int i = 0; i < stored.size(); i++) {
+      ChainedEvent event = stored.get(i);
+      check.event(new RawRow(i + 1, "w", 0, event.serializer(), event.manifest(), event.bytes()));
+    }
+    assertThat(check.end().findings()).isEmpty();
+    assertThat(check.end().unsealedEvents()).isZero();
+    assertThat(session.checkpoints).extracting(ChainHead::sequence).hasSize(3).isSorted();
+    ChainHead last = session.checkpoints.get(2);
+    assertThat(last.sequence()).isEqualTo(stored.size());
+    assertThat(Seal.of(stored.get(stored.size() - 1).bytes()).orElseThrow().hash())
+        .isEqualTo(last.hash());
   }
 
   @Test

@@ -10,9 +10,12 @@ import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Asks a node's management listener. */
 final class ManagementClient {
@@ -63,6 +66,26 @@ final class ManagementClient {
         success(send("POST", "/cluster/" + encoded(node) + "/" + action, Optional.empty()));
   }
 
+  /** Checks the chain of a session's journal. */
+  JsonNode verify(String tenant, String session) throws InterruptedException {
+    String path =
+        "/audit/tenants/%s/sessions/%s/verify".formatted(encoded(tenant), encoded(session));
+    return success(send("GET", path, Optional.empty()));
+  }
+
+  /** Checks the chains of all journals; the lines come as they are made, and are to be closed. */
+  Stream<String> verifyAll(boolean each) throws InterruptedException {
+    HttpResponse<Stream<String>> response =
+        send(
+            request("GET", "/audit/verify?each=" + each, Optional.empty()), BodyHandlers.ofLines());
+    if (response.statusCode() == 200) {
+      return response.body();
+    }
+    try (Stream<String> lines = response.body()) {
+      throw refusal(response.statusCode(), lines.collect(Collectors.joining("\n")));
+    }
+  }
+
   private static String path(String name) {
     return "/models/" + encoded(name);
   }
@@ -73,6 +96,10 @@ final class ManagementClient {
 
   private HttpResponse<String> send(String method, String path, Optional<String> body)
       throws InterruptedException {
+    return send(request(method, path, body), BodyHandlers.ofString());
+  }
+
+  private HttpRequest request(String method, String path, Optional<String> body) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(URI.create(base.toString().replaceFirst("/+$", "") + path))
             .timeout(TIMEOUT)
@@ -82,8 +109,13 @@ final class ManagementClient {
                 body.map(HttpRequest.BodyPublishers::ofString)
                     .orElseGet(HttpRequest.BodyPublishers::noBody));
     apiKey.ifPresent(key -> request.header("Authorization", "Bearer " + key));
+    return request.build();
+  }
+
+  private <T> HttpResponse<T> send(HttpRequest request, HttpResponse.BodyHandler<T> body)
+      throws InterruptedException {
     try {
-      return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+      return http.send(request, body);
     } catch (IOException e) {
       throw new StartupException("no node answers at " + base + "; is it running?", e);
     }
@@ -91,17 +123,22 @@ final class ManagementClient {
 
   /** The answer; a refusal becomes the one line that it says. */
   private JsonNode success(HttpResponse<String> response) {
-    JsonNode body;
+    if (response.statusCode() / 100 != 2) {
+      throw refusal(response.statusCode(), response.body());
+    }
+    return parsed(response.body());
+  }
+
+  private JsonNode parsed(String body) {
     try {
-      body = json.readTree(response.body());
+      return json.readTree(body);
     } catch (JsonProcessingException e) {
       throw new StartupException(base + " is not a node's management listener", e);
     }
-    if (response.statusCode() / 100 == 2) {
-      return body;
-    }
-    String message = body.path("error").path("message").asText("");
-    throw new StartupException(
-        message.isEmpty() ? "the node answers " + response.statusCode() : message);
+  }
+
+  private StartupException refusal(int status, String body) {
+    String message = parsed(body).path("error").path("message").asText("");
+    return new StartupException(message.isEmpty() ? "the node answers " + status : message);
   }
 }

@@ -17,6 +17,7 @@ import picocli.CommandLine.Command;
       ChatCommand.class,
       ModelCommand.class,
       KeysCommand.class,
+      AuditCommand.class,
       BenchCommand.class,
       ChaosCommand.class
     })

@@ -42,6 +42,7 @@ public final class HttpServer {
       ModelCatalog models,
       Embeddings embeddings,
       EventHistory history,
+      Audit audit,
       Readiness readiness) {}
 
   /**
@@ -65,6 +66,7 @@ public final class HttpServer {
    *
    * @param settings its limits are the edge's
    * @param models the owner of this node's models, if it has the role {@code worker}
+   * @param audit empty on a node without a journal
    * @param bulk where bulk stands, if it has the role {@code bulk}
    */
   public static CompletionStage<HttpServer> startManagement(
@@ -72,12 +74,14 @@ public final class HttpServer {
       HttpSettings settings,
       ManagementSettings management,
       Optional<ActorRef<NodeModels.Command>> models,
+      Optional<Audit> audit,
       Optional<BulkView> bulk) {
     ApiKeys keys = requireSafe(management);
     Router router = new Router();
     new ManagementRoutes(system, models).addTo(router);
     new ClusterRoutes(system).addTo(router);
     new BulkRoutes(bulk).addTo(router);
+    new AuditRoutes(audit, settings).addForOperators(router);
     Place place = new Place("management", management.host(), management.port());
     return bind(system, settings, place, keys, router, Stopping.notYet());
   }
@@ -120,6 +124,7 @@ public final class HttpServer {
     new EmbeddingRoutes(parts.embeddings(), models).addTo(router);
     new ConversationRoutes(sessions).addTo(router);
     new SessionRoutes(turns, sessions, parts.history(), settings, system).addTo(router);
+    new AuditRoutes(Optional.of(parts.audit()), settings).addForTenants(router);
     new OperationRoutes(parts.readiness()).addTo(router);
     return router;
   }

@@ -86,10 +86,17 @@ class ManagementRoutesTest {
   private static HttpServer serve(
       ManagementSettings settings, Optional<ActorRef<NodeModels.Command>> models) {
     return HttpServer.startManagement(
-            kit.system(), HttpSettings.of(config), settings, models, Optional.empty())
+            kit.system(),
+            HttpSettings.of(config),
+            settings,
+            models,
+            Optional.of(AUDIT),
+            Optional.empty())
         .toCompletableFuture()
         .join();
   }
+
+  private static final FakeAudit AUDIT = new FakeAudit();
 
   @AfterAll
   static void stop() {

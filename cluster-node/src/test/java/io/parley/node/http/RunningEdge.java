@@ -105,6 +105,7 @@ final class RunningEdge implements AutoCloseable {
                 new WorkerEmbeddings(
                     system, EmbeddingDispatcher.start(system), HttpSettings.of(own)),
                 history,
+                new FakeAudit(),
                 readiness))
         .toCompletableFuture()
         .join();

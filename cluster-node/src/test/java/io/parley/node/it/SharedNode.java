@@ -5,6 +5,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.Key;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -25,10 +30,33 @@ final class SharedNode implements ParameterResolver {
     Running() {
       try {
         data = Files.createTempDirectory("parley-it");
+        node = NodeProcess.started(data, signedBy(data));
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-      node = NodeProcess.started(data);
+    }
+
+    /** Options with which it signs checkpoints, by a new key. */
+    private static String[] signedBy(Path data) throws IOException {
+      KeyPair pair;
+      try {
+        pair = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+      } catch (NoSuchAlgorithmException e) {
+        throw new IllegalStateException("every Java runtime has Ed25519", e);
+      }
+      Path secret = pem(data.resolve("audit.pem"), "PRIVATE KEY", pair.getPrivate());
+      Path open = pem(data.resolve("audit.pub.pem"), "PUBLIC KEY", pair.getPublic());
+      return new String[] {
+        "-D", "parley.audit.checkpoint.private-key-file=" + secret,
+        "-D", "parley.audit.checkpoint.key-id=it",
+        "-D", "parley.audit.checkpoint.public-keys=[\"it=" + open + "\"]"
+      };
+    }
+
+    private static Path pem(Path file, String type, Key key) throws IOException {
+      String text = Base64.getMimeEncoder().encodeToString(key.getEncoded());
+      return Files.writeString(
+          file, "-----BEGIN %s-----%n%s%n-----END %s-----%n".formatted(type, text, type));
     }
 
     @Override

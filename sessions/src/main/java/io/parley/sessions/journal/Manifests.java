@@ -20,6 +20,7 @@ import io.parley.sessions.journal.StoredEvent.TurnFailedV1;
 import io.parley.sessions.journal.StoredEvent.TurnStartedV1;
 import io.parley.sessions.journal.StoredSession.SessionV1;
 import io.parley.sessions.journal.StoredSession.SessionV2;
+import io.parley.sessions.journal.StoredSession.SessionV4;
 import java.io.NotSerializableException;
 import java.util.HashMap;
 import java.util.Map;
@@ -103,6 +104,8 @@ final class Manifests {
         "session-deleted.v1",
         SessionDeletedV1.class,
         e -> new SessionDeletedV1(e.at()));
+    add(ChainedSession.class, "session.v4", SessionV4.class, SessionV4::of);
+    // without the chain's head; no longer written
     add(Session.class, "session.v2", SessionV2.class, SessionV2::of);
     forms.put("session.v1", SessionV1.class);
     forms.put(TURN_WITH_FORM, TurnStartedV1.class);

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.cbor.CBORFactory;
 import com.fasterxml.jackson.dataformat.cbor.CBORGenerator;
 import com.fasterxml.jackson.dataformat.cbor.databind.CBORMapper;
+import io.parley.sessions.domain.Session;
+import io.parley.sessions.domain.SessionEvent;
 import java.io.IOException;
 import java.io.NotSerializableException;
 import java.io.UncheckedIOException;
@@ -15,6 +17,9 @@ import java.io.UncheckedIOException;
 /**
  * Writes events and snapshots of sessions as CBOR, under manifests that name a form and its
  * version. Fields that a form does not know are skipped; fields that are missing get their default.
+ *
+ * <p>Events are the payload of what {@link SealedSerializer} stores; in journals of before there
+ * were seals they are all that is stored.
  */
 public final class SessionSerializer extends SerializerWithStringManifest {
   /** Stored with every event; never changes. */
@@ -54,8 +59,35 @@ public final class SessionSerializer extends SerializerWithStringManifest {
     return mapper.valueToTree(manifests.writer(value).store().apply(value));
   }
 
+  /**
+   * Reads what is stored under this serializer's id: an event without a seal, or a snapshot.
+   *
+   * @throws NotSerializableException also for a snapshot that lacks the chain's head: without it
+   *     the session is made from all its events, which tell it
+   */
   @Override
   public Object fromBinary(byte[] bytes, String manifest) throws NotSerializableException {
+    Object value = restore(bytes, manifest);
+    if (value instanceof SessionEvent event) {
+      return new ChainedEvent(event, IDENTIFIER, manifest, bytes);
+    }
+    if (value instanceof Session) {
+      throw new NotSerializableException(
+          "a '" + manifest + "' lacks the chain's head and is passed over");
+    }
+    return value;
+  }
+
+  /** The event in a payload. */
+  SessionEvent event(byte[] bytes, String manifest) throws NotSerializableException {
+    if (restore(bytes, manifest) instanceof SessionEvent event) {
+      return event;
+    }
+    throw new NotSerializableException("a stored '" + manifest + "' is no event");
+  }
+
+  /** What the bytes mean. */
+  Object restore(byte[] bytes, String manifest) throws NotSerializableException {
     Class<? extends Manifests.Form> form = manifests.form(manifest);
     try {
       return mapper.readValue(bytes, form).restore();

@@ -1,5 +1,7 @@
 package io.parley.sessions.journal;
 
+import io.parley.persistence.chain.ChainHead;
+import io.parley.persistence.chain.Hash;
 import io.parley.routing.protocol.FinishReason;
 import io.parley.sessions.domain.Absent;
 import io.parley.sessions.domain.Answer;
@@ -27,6 +29,31 @@ import java.util.Optional;
 @SuppressWarnings("ArrayRecordComponent") // written and read once, never compared
 final class StoredSession {
   private StoredSession() {}
+
+  /**
+   * A session and the head of its journal's chain.
+   *
+   * @param persistenceId whose journal it is
+   * @param sequence number of the last event in it
+   * @param head that event's hash
+   */
+  record SessionV4(String persistenceId, long sequence, byte[] head, SessionV2 state)
+      implements Manifests.Form {
+    static SessionV4 of(ChainedSession chained) {
+      ChainHead head = chained.head();
+      return new SessionV4(
+          head.persistenceId(),
+          head.sequence(),
+          head.hash().bytes(),
+          SessionV2.of(chained.session()));
+    }
+
+    @Override
+    public ChainedSession restore() {
+      return new ChainedSession(
+          state.restore(), new ChainHead(persistenceId, sequence, Hash.of(head)));
+    }
+  }
 
   /**
    * A session and a hash over what was asked when it was made.

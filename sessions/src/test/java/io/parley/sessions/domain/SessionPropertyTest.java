@@ -2,6 +2,7 @@ package io.parley.sessions.domain;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.parley.persistence.chain.ChainHead;
 import io.parley.routing.protocol.FailureCode;
 import io.parley.routing.protocol.Token;
 import io.parley.sessions.SessionCommand.Failure;
@@ -19,6 +20,8 @@ import io.parley.sessions.domain.SessionEvent.TurnCancelled;
 import io.parley.sessions.domain.SessionEvent.TurnCompleted;
 import io.parley.sessions.domain.SessionEvent.TurnFailed;
 import io.parley.sessions.domain.SessionEvent.TurnStarted;
+import io.parley.sessions.journal.ChainedEvent;
+import io.parley.sessions.journal.ChainedSession;
 import io.parley.sessions.journal.SessionSerializer;
 import java.io.NotSerializableException;
 import java.util.ArrayList;
@@ -162,15 +165,15 @@ class SessionPropertyTest {
   private List<SessionEvent> stored(List<SessionEvent> events) throws NotSerializableException {
     List<SessionEvent> stored = new ArrayList<>();
     for (SessionEvent event : events) {
-      stored.add(
-          (SessionEvent)
-              serializer.fromBinary(serializer.toBinary(event), serializer.manifest(event)));
+      Object back = serializer.fromBinary(serializer.toBinary(event), serializer.manifest(event));
+      stored.add(((ChainedEvent) back).event());
     }
     return stored;
   }
 
   private Session stored(Session session) throws NotSerializableException {
-    return (Session)
-        serializer.fromBinary(serializer.toBinary(session), serializer.manifest(session));
+    ChainedSession chained = new ChainedSession(session, ChainHead.begin("session|default/s"));
+    Object back = serializer.fromBinary(serializer.toBinary(chained), serializer.manifest(chained));
+    return ((ChainedSession) back).session();
   }
 }

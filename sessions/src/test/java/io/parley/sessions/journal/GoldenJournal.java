@@ -1,5 +1,6 @@
 package io.parley.sessions.journal;
 
+import io.parley.persistence.chain.ChainHead;
 import io.parley.routing.protocol.AnswerForm;
 import io.parley.routing.protocol.AnswerForm.JsonFormat;
 import io.parley.routing.protocol.AnswerForm.Tool;
@@ -55,6 +56,16 @@ final class GoldenJournal {
 
   /** Of a session with a turn whose answer has a form. */
   static final String FORM_SNAPSHOT = "snapshot-session.v3.cbor";
+
+  /** With the head of its journal's chain. */
+  static final String CHAINED_SNAPSHOT = "snapshot-session.v4.cbor";
+
+  /**
+   * The same events as they are stored with seals, each in a file as {@code NN-manifest.sealed}.
+   */
+  static final Path SEALED = Path.of("src/test/resources/golden/sealed");
+
+  static final String PERSISTENCE_ID = "session|default/golden";
 
   static final String OLD_CREATED = "01-session-created.v1.cbor";
 
@@ -190,6 +201,12 @@ final class GoldenJournal {
     return new Absent().applyAll(events().subList(0, SNAPSHOT_AT));
   }
 
+  /** The session that the snapshot with a head holds: of a journal of which nothing is sealed. */
+  static ChainedSession chainedSnapshot() {
+    ChainHead head = ChainHead.begin(PERSISTENCE_ID);
+    return new ChainedSession(formSnapshot(), head.behindUnsealed(1, "m", new byte[] {1}));
+  }
+
   /** File names in the journal's order, and what each means. */
   static Map<String, SessionEvent> files(SessionSerializer serializer) {
     Map<String, SessionEvent> files = new LinkedHashMap<>();
@@ -215,6 +232,13 @@ final class GoldenJournal {
     }
     write(FOLDER.resolve(SNAPSHOT), serializer.toBinary(snapshot()));
     write(FOLDER.resolve(FORM_SNAPSHOT), serializer.toBinary(formSnapshot()));
+    write(FOLDER.resolve(CHAINED_SNAPSHOT), serializer.toBinary(chainedSnapshot()));
+    Files.createDirectories(SEALED);
+    int number = 0;
+    for (ChainedEvent event : new Sealer().seal(ChainHead.begin(PERSISTENCE_ID), events())) {
+      number++;
+      write(SEALED.resolve("%02d-%s.sealed".formatted(number, event.manifest())), event.bytes());
+    }
   }
 
   private static void write(Path file, byte[] bytes) throws IOException {

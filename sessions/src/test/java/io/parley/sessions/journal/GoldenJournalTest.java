@@ -1,14 +1,22 @@
 package io.parley.sessions.journal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.parley.persistence.chain.ChainCheck;
+import io.parley.persistence.chain.ChainReport;
+import io.parley.persistence.chain.CheckpointKeys;
+import io.parley.persistence.chain.Finding;
+import io.parley.persistence.chain.RawRow;
 import io.parley.routing.protocol.Message;
 import io.parley.routing.protocol.Role;
 import io.parley.sessions.domain.Absent;
 import io.parley.sessions.domain.Generating;
 import io.parley.sessions.domain.SessionEvent;
 import java.io.IOException;
+import java.io.NotSerializableException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,11 +33,15 @@ class GoldenJournalTest {
 
   private Object read(String file) throws IOException {
     byte[] bytes = Files.readAllBytes(GoldenJournal.FOLDER.resolve(file));
-    return serializer.fromBinary(bytes, GoldenJournal.manifest(file));
+    return serializer.restore(bytes, GoldenJournal.manifest(file));
   }
 
   private static Set<String> storedFiles() throws IOException {
-    try (Stream<java.nio.file.Path> files = Files.list(GoldenJournal.FOLDER)) {
+    return files(GoldenJournal.FOLDER);
+  }
+
+  private static Set<String> files(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
       return files
           .map(f -> f.getFileName().toString())
           .collect(Collectors.toCollection(TreeSet::new));
@@ -73,6 +85,88 @@ class GoldenJournalTest {
     assertThat(read(GoldenJournal.SNAPSHOT)).isEqualTo(GoldenJournal.snapshot());
     assertThat(read(GoldenJournal.OLD_SNAPSHOT)).isEqualTo(GoldenJournal.oldSnapshot());
     assertThat(read(GoldenJournal.FORM_SNAPSHOT)).isEqualTo(GoldenJournal.formSnapshot());
+    assertThat(read(GoldenJournal.CHAINED_SNAPSHOT)).isEqualTo(GoldenJournal.chainedSnapshot());
+  }
+
+  /** Its session is made from all its events, which tell the head. */
+  @Test
+  void aSnapshotWithoutAHeadIsPassedOver() throws IOException {
+    for (String file :
+        List.of(GoldenJournal.SNAPSHOT, GoldenJournal.OLD_SNAPSHOT, GoldenJournal.FORM_SNAPSHOT)) {
+      byte[] bytes = Files.readAllBytes(GoldenJournal.FOLDER.resolve(file));
+      assertThatThrownBy(() -> serializer.fromBinary(bytes, GoldenJournal.manifest(file)))
+          .isInstanceOf(NotSerializableException.class)
+          .hasMessageContaining("head");
+    }
+  }
+
+  @Test
+  void theSealedFilesMeanTheSameAndAreOneChain() throws IOException {
+    SealedSerializer sealed = new SealedSerializer();
+    ChainCheck check =
+        new ChainCheck(GoldenJournal.PERSISTENCE_ID, CheckpointKeys.none(), List.of());
+    ChainedSession session = ChainedSession.absent(GoldenJournal.PERSISTENCE_ID);
+    List<SessionEvent> events = new ArrayList<>();
+    for (String file : files(GoldenJournal.SEALED)) {
+      String manifest = file.substring(file.indexOf('-') + 1, file.length() - ".sealed".length());
+      byte[] bytes = Files.readAllBytes(GoldenJournal.SEALED.resolve(file));
+      ChainedEvent event = (ChainedEvent) sealed.fromBinary(bytes, manifest);
+      assertThat(sealed.toBinary(event)).isEqualTo(bytes);
+      events.add(event.event());
+      session = session.apply(event);
+      check.event(row(events.size(), event));
+    }
+    assertThat(events).isEqualTo(GoldenJournal.events());
+    assertThat(session.head().sequence()).isEqualTo(events.size());
+    assertThat(check.end().findings()).isEmpty();
+  }
+
+  /** A journal that was begun before there were seals, and goes on with them. */
+  @Test
+  void eventsOfBeforeThereWereSealsAreAPartOfTheChain() throws IOException {
+    ChainedSession session = ChainedSession.absent(GoldenJournal.PERSISTENCE_ID);
+    List<RawRow> rows = new ArrayList<>();
+    for (String file : GoldenJournal.files(serializer).keySet()) {
+      byte[] bytes = Files.readAllBytes(GoldenJournal.FOLDER.resolve(file));
+      ChainedEvent event =
+          (ChainedEvent) serializer.fromBinary(bytes, GoldenJournal.manifest(file));
+      session = session.apply(event);
+      rows.add(row(rows.size() + 1, event));
+      if (rows.size() == GoldenJournal.SNAPSHOT_AT) {
+        break;
+      }
+    }
+    List<SessionEvent> next =
+        GoldenJournal.events().subList(GoldenJournal.SNAPSHOT_AT, GoldenJournal.SNAPSHOT_AT + 2);
+    for (ChainedEvent event : new Sealer().seal(session.head(), next)) {
+      rows.add(row(rows.size() + 1, event));
+    }
+    assertThat(check(rows).findings()).isEmpty();
+    assertThat(check(rows).unsealedEvents()).isEqualTo(GoldenJournal.SNAPSHOT_AT);
+
+    RawRow third = rows.get(2);
+    byte[] changed = third.bytes().clone();
+    changed[changed.length - 1] ^= 1;
+    rows.set(2, new RawRow(3, "w", 0, third.serializer(), third.manifest(), changed));
+    assertThat(check(rows).findings())
+        .singleElement()
+        .satisfies(
+            found -> {
+              assertThat(found.kind()).isEqualTo(Finding.Kind.ALTERED);
+              assertThat(found.from()).isEqualTo(1);
+              assertThat(found.to()).isEqualTo(GoldenJournal.SNAPSHOT_AT + 1);
+            });
+  }
+
+  private static ChainReport check(List<RawRow> rows) {
+    ChainCheck check =
+        new ChainCheck(GoldenJournal.PERSISTENCE_ID, CheckpointKeys.none(), List.of());
+    rows.forEach(check::event);
+    return check.end();
+  }
+
+  private static RawRow row(long number, ChainedEvent event) {
+    return new RawRow(number, "w", 0, event.serializer(), event.manifest(), event.bytes());
   }
 
   @Test

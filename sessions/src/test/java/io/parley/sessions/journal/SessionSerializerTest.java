@@ -40,15 +40,30 @@ class SessionSerializerTest {
     byte[] bytes =
         mapper.writeValueAsBytes(
             new LinkedHashMap<>(Map.of("at", 5, "turn", 2, "by", "a later version")));
-    assertThat(serializer.fromBinary(bytes, "turn-cancelled.v1"))
+    assertThat(serializer.event(bytes, "turn-cancelled.v1"))
         .isEqualTo(new SessionEvent.TurnCancelled(5, 2));
   }
 
   @Test
   void fieldsThatWereNotWrittenYetGetTheirDefault() throws IOException {
     byte[] bytes = mapper.writeValueAsBytes(Map.of("at", 5));
-    assertThat(serializer.fromBinary(bytes, "session-created.v1"))
+    assertThat(serializer.event(bytes, "session-created.v1"))
         .isEqualTo(new SessionEvent.SessionCreated(5, Optional.empty(), List.of(), Map.of()));
+  }
+
+  @Test
+  void aBrokenSealIsAClearError() {
+    assertThatThrownBy(() -> new SealedSerializer().fromBinary(new byte[80], "turn-started.v1"))
+        .isInstanceOf(NotSerializableException.class)
+        .hasMessageContaining("turn-started.v1")
+        .hasMessageContaining("seal");
+  }
+
+  @Test
+  void onlyASealedEventIsStored() {
+    var event = new SessionEvent.TurnCancelled(5, 2);
+    assertThatThrownBy(() -> new SealedSerializer().toBinary(event))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
@@ -73,8 +88,7 @@ class SessionSerializerTest {
   @Test
   void aBrokenSurrogateDoesNotStopTheJournal() throws IOException {
     var event = new TokensAppended(1, 1, 1, 0, List.of(new Token(1, "a\ud800")));
-    var back =
-        (TokensAppended) serializer.fromBinary(serializer.toBinary(event), "tokens-appended.v1");
+    var back = (TokensAppended) serializer.event(serializer.toBinary(event), "tokens-appended.v1");
     assertThat(back.tokens().get(0).text()).isEqualTo("a\ufffd");
   }
 }
