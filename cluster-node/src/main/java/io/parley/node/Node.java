@@ -10,12 +10,18 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
 import io.parley.node.NodePlan.JournalUse;
 import io.parley.node.audit.JournalAudit;
+import io.parley.node.bulk.BulkException;
+import io.parley.node.bulk.BulkNode;
+import io.parley.node.bulk.EmbeddedKafka;
 import io.parley.node.cluster.NodeAgent;
 import io.parley.node.http.Audit;
+import io.parley.node.http.BatchTurns;
+import io.parley.node.http.BulkView;
 import io.parley.node.http.HttpServer;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.http.ModelCatalog;
+import io.parley.node.http.SessionGateway;
 import io.parley.node.http.ShardedSessions;
 import io.parley.node.http.WorkerEmbeddings;
 import io.parley.node.models.ModelFailure;
@@ -28,6 +34,7 @@ import io.parley.persistence.JournalProbe;
 import io.parley.persistence.RunningTurns;
 import io.parley.persistence.chain.CheckpointKeys;
 import io.parley.persistence.chain.Checkpoints;
+import io.parley.persistence.embedded.ChildListener;
 import io.parley.persistence.embedded.EmbeddedCassandra;
 import io.parley.routing.Dispatchers;
 import io.parley.routing.EmbeddingDispatcher;
@@ -69,6 +76,7 @@ public final class Node implements AutoCloseable {
   private Optional<Starting<NodeJournal>> journal = Optional.empty();
   private final StartModels startModels;
   private Optional<Starting<List<NodeModels.Ready>>> models = Optional.empty();
+  private Optional<Starting<EmbeddedKafka>> broker = Optional.empty();
   private Optional<ActorSystem<Void>> system = Optional.empty();
   private Optional<Membership> membership = Optional.empty();
   private Optional<HttpServer> http = Optional.empty();
@@ -95,7 +103,7 @@ public final class Node implements AutoCloseable {
     try {
       node.start(data, listener);
       return node;
-    } catch (JournalException | IllegalArgumentException | ModelFailure e) {
+    } catch (JournalException | BulkException | IllegalArgumentException | ModelFailure e) {
       node.close();
       throw new StartupException(e.getMessage(), e);
     } catch (RuntimeException e) {
@@ -118,7 +126,13 @@ public final class Node implements AutoCloseable {
               Starting.inBackground(
                   "journal", () -> NodeJournal.start(plan, data, reporter, listener)));
     }
-    Starting.awaitAll(Stream.concat(models.stream(), journal.stream()).toList());
+    if (plan.embedsBroker()) {
+      broker = Optional.of(Starting.inBackground("kafka", () -> startBroker(data)));
+    }
+    Starting.awaitAll(
+        Stream.of(models.stream(), journal.stream(), broker.stream())
+            .flatMap(each -> each)
+            .toList());
     ActorSystem<Void> actors = startActors();
     if (writes) {
       probeJournal(actors);
@@ -143,10 +157,50 @@ public final class Node implements AutoCloseable {
         plan.journalUse() == JournalUse.NONE
             ? Optional.empty()
             : Optional.of(new JournalAudit(actors, checkpointKeys, plan.audit().accessRetention()));
-    startManagement(actors, owner, audit, data);
-    if (has("api")) {
-      startHttp(actors, audit.orElseThrow());
+    if (!has("api") && !has("bulk")) {
+      startManagement(actors, owner, audit, Optional.empty(), data);
+      return;
     }
+    SessionGateway sessions = new ShardedSessions(actors, plan.http());
+    Optional<BulkView> bulk =
+        has("bulk") ? Optional.of(startBulk(actors, sessions).view()) : Optional.empty();
+    startManagement(actors, owner, audit, bulk, data);
+    if (has("api")) {
+      startHttp(actors, audit.orElseThrow(), sessions, bulk);
+    }
+  }
+
+  private EmbeddedKafka startBroker(DataFolder data) {
+    StartupReporter.Step step = reporter.begin("broker (Kafka)");
+    long patience = plan.bulk().embedded().startTimeout().toSeconds();
+    EmbeddedKafka started =
+        EmbeddedKafka.start(
+            plan.bulk().embedded(),
+            data.path().resolve("kafka"),
+            new ChildListener() {
+              @Override
+              public void starting(long seconds) {
+                step.progress(seconds, patience);
+              }
+            });
+    step.done("process " + started.pid());
+    return started;
+  }
+
+  private BulkNode startBulk(ActorSystem<Void> actors, SessionGateway sessions) {
+    StartupReporter.Step step = reporter.begin("bulk");
+    String servers =
+        broker
+            .map(own -> own.result().bootstrapServer())
+            .orElseGet(() -> String.join(",", plan.bulk().bootstrapServers()));
+    BulkNode started =
+        BulkNode.start(
+            actors,
+            plan.bulk(),
+            servers,
+            new BatchTurns(actors, plan.http(), sessions, catalog(actors)));
+    step.done(plan.bulk().topics().requests() + " at " + servers);
+    return started;
   }
 
   private boolean has(String role) {
@@ -263,11 +317,12 @@ public final class Node implements AutoCloseable {
       ActorSystem<Void> actors,
       Optional<ActorRef<NodeModels.Command>> owner,
       Optional<Audit> audit,
+      Optional<BulkView> bulk,
       DataFolder data) {
     ManagementSettings settings = plan.management();
     HttpServer listener =
         opened(
-            HttpServer.startManagement(actors, plan.http(), settings, owner, audit),
+            HttpServer.startManagement(actors, plan.http(), settings, owner, audit, bulk),
             "the management listener",
             cause ->
                 portTaken(
@@ -276,17 +331,18 @@ public final class Node implements AutoCloseable {
     published = Optional.of(ManagementAddress.publish(data.path(), listener.address()));
   }
 
-  private void startHttp(ActorSystem<Void> actors, Audit audit) {
+  private void startHttp(
+      ActorSystem<Void> actors, Audit audit, SessionGateway sessions, Optional<BulkView> bulk) {
     HttpSettings httpSettings = plan.http();
     JournalHistory history = new JournalHistory(actors);
     HttpServer.Parts parts =
         new HttpServer.Parts(
-            new ShardedSessions(actors, httpSettings),
+            sessions,
             catalog(actors),
             new WorkerEmbeddings(actors, EmbeddingDispatcher.start(actors), httpSettings),
             history,
             audit,
-            new NodeReadiness(actors, history, this::servedModels));
+            new NodeReadiness(actors, history, this::servedModels, bulk));
     http =
         Optional.of(
             opened(
@@ -360,6 +416,11 @@ public final class Node implements AutoCloseable {
     return plan.embedsJournal()
         ? journal.map(own -> own.result().endpoint().contactPoints().get(0))
         : Optional.empty();
+  }
+
+  /** Where Kafka answers, when it is this node's own. */
+  public Optional<String> embeddedBroker() {
+    return broker.map(own -> own.result().bootstrapServer());
   }
 
   /** Where the HTTP edge listens; empty without the role {@code api}. */
@@ -436,6 +497,10 @@ public final class Node implements AutoCloseable {
     models.ifPresent(
         starting ->
             starting.close(all -> all.forEach(ready -> ready.model().close()), Duration.ZERO));
+    broker.ifPresent(
+        starting ->
+            starting.close(
+                EmbeddedKafka::close, plan.embedsBroker() ? stopPatience : Duration.ZERO));
     boolean last = membership.map(Membership::isLastWriter).orElse(true);
     // a child process is waited for; a driver that tries to connect ends with this one
     Duration journalPatience = plan.embedsJournal() ? stopPatience : Duration.ZERO;

@@ -1,6 +1,7 @@
 package io.parley.node;
 
 import com.typesafe.config.Config;
+import io.parley.node.bulk.BulkSettings;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.MemoryBudget;
@@ -40,7 +41,8 @@ public record NodePlan(
     EngineSettings engine,
     EmbeddingSettings embeddings,
     SimulatedSettings simulated,
-    UpstreamSettings upstream) {
+    UpstreamSettings upstream,
+    BulkSettings bulk) {
 
   /**
    * Reads and checks everything.
@@ -67,7 +69,8 @@ public record NodePlan(
               EngineSettings.from(config),
               EmbeddingSettings.from(config),
               SimulatedSettings.from(config),
-              UpstreamSettings.from(config));
+              UpstreamSettings.from(config),
+              BulkSettings.from(config));
       plan.node().models().stream()
           .filter(
               order ->
@@ -76,6 +79,7 @@ public record NodePlan(
       plan.worker().requireTwoResendsWithin(plan.session().adoptionLease());
       plan.worker().requireThreeReportsWithin(plan.routing().workerSilence());
       plan.requireJournalOfTheCluster();
+      plan.requireBrokerOfTheCluster();
       return plan;
     } catch (IllegalArgumentException e) {
       throw new StartupException(e.getMessage(), e);
@@ -115,6 +119,18 @@ public record NodePlan(
       throw new IllegalArgumentException(
           "parley.journal.contact-points is empty: a node that joins a cluster shares its journal,"
               + " unless its only role is worker");
+    }
+  }
+
+  /** Whether this node starts a Kafka of its own. */
+  boolean embedsBroker() {
+    return node.roles().contains("bulk") && bulk.isEmbedded();
+  }
+
+  private void requireBrokerOfTheCluster() {
+    if (embedsBroker() && !cluster.forms()) {
+      throw new IllegalArgumentException(
+          "parley.bulk.bootstrap-servers is empty: a node that joins a cluster shares its broker");
     }
   }
 

@@ -4,6 +4,7 @@ import akka.actor.typed.ActorSystem;
 import akka.cluster.MemberStatus;
 import akka.cluster.typed.Cluster;
 import akka.stream.javadsl.Sink;
+import io.parley.node.http.BulkView;
 import io.parley.node.http.EventHistory;
 import io.parley.node.http.Readiness;
 import io.parley.routing.protocol.ModelInfo;
@@ -11,8 +12,10 @@ import io.parley.routing.protocol.SessionId;
 import io.parley.routing.protocol.TenantId;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * Whether this node can serve: it is a member of its cluster, the journal answers a read, and
@@ -27,11 +30,17 @@ final class NodeReadiness implements Readiness {
   private final ActorSystem<?> system;
   private final EventHistory history;
   private final Supplier<List<ModelInfo>> served;
+  private final Optional<BulkView> bulk;
 
-  NodeReadiness(ActorSystem<?> system, EventHistory history, Supplier<List<ModelInfo>> served) {
+  NodeReadiness(
+      ActorSystem<?> system,
+      EventHistory history,
+      Supplier<List<ModelInfo>> served,
+      Optional<BulkView> bulk) {
     this.system = system;
     this.history = history;
     this.served = served;
+    this.bulk = bulk;
   }
 
   @Override
@@ -44,10 +53,26 @@ final class NodeReadiness implements Readiness {
         .runWith(Sink.ignore(), system)
         .handle(
             (done, failure) ->
-                List.of(
-                    new Check("cluster", member, true, member ? "up" : "not a member"),
-                    new Check(
-                        "journal", failure == null, true, failure == null ? "answers" : "silent"),
-                    new Check("models", !models.isEmpty(), false, String.join(", ", models))));
+                Stream.concat(
+                        Stream.of(
+                            new Check("cluster", member, true, member ? "up" : "not a member"),
+                            new Check(
+                                "journal",
+                                failure == null,
+                                true,
+                                failure == null ? "answers" : "silent"),
+                            new Check(
+                                "models", !models.isEmpty(), false, String.join(", ", models))),
+                        bulk.stream().map(view -> bulk(view.state())))
+                    .toList());
+  }
+
+  /** The edge serves without a broker. */
+  private static Check bulk(BulkView.State state) {
+    return new Check(
+        "bulk",
+        state.problem().isEmpty(),
+        false,
+        state.problem().isEmpty() ? state.state() : state.problem());
   }
 }

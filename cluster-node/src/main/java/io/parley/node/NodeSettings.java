@@ -21,7 +21,7 @@ import java.util.TreeSet;
 public record NodeSettings(
     String clusterName, Set<String> roles, Path data, List<ModelOrder> models) {
   /** All the roles there are. */
-  public static final Set<String> ROLES = Set.of("api", "session", "worker");
+  public static final Set<String> ROLES = Set.of("api", "session", "worker", "bulk");
 
   public NodeSettings {
     if (!clusterName.matches("[A-Za-z][A-Za-z0-9-]{0,62}")) {

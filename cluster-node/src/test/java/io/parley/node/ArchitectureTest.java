@@ -63,6 +63,11 @@ class ArchitectureTest {
   static final ArchRule theDriverStaysInPersistence =
       only("io.parley.persistence..").uses("com.datastax..", "akka.persistence.cassandra..");
 
+  /** So that a node without the role loads nothing of Kafka. */
+  @ArchTest
+  static final ArchRule kafkaStaysInBulk =
+      only("io.parley.node.bulk..").uses("akka.kafka..", "org.apache.kafka..");
+
   @ArchTest static final ArchRule httpStaysInTheNode = only("io.parley.node..").uses("akka.http..");
 
   @ArchTest

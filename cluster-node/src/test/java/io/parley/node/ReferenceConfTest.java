@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.parley.node.bulk.BulkSettings;
 import io.parley.node.http.HttpSettings;
 import io.parley.node.http.ManagementSettings;
 import io.parley.node.models.ModelsSettings;
@@ -46,7 +47,8 @@ class ReferenceConfTest {
           EngineSettings::from,
           EmbeddingSettings::from,
           SimulatedSettings::from,
-          UpstreamSettings::from);
+          UpstreamSettings::from,
+          BulkSettings::from);
 
   /** So that the keys which only matter with an external journal or with TLS are read, too. */
   private static final Config EVERYTHING_ON =

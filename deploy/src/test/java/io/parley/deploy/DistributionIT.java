@@ -112,7 +112,7 @@ class DistributionIT {
     }
 
     Set<String> found = new TreeSet<>();
-    for (String lib : List.of("lib", "cassandra")) {
+    for (String lib : List.of("lib", "cassandra", "kafka")) {
       try (Stream<Path> files = Files.list(home.resolve(lib))) {
         files
             .map(file -> file.getFileName().toString())

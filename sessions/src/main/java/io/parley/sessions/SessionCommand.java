@@ -97,6 +97,21 @@ public sealed interface SessionCommand extends SessionInbox {
       metadata = Map.copyOf(metadata);
     }
 
+    /** The same request, to be served in another order. */
+    public TurnRequest withPriority(Priority replacement) {
+      return new TurnRequest(
+          model,
+          history,
+          input,
+          instructions,
+          sampling,
+          contextPolicy,
+          replacement,
+          stored,
+          background,
+          metadata);
+    }
+
     /** The same request, for a new session that starts with {@code replacement}. */
     public TurnRequest withHistory(List<Message> replacement) {
       return new TurnRequest(

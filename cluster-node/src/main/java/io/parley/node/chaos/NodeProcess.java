@@ -180,7 +180,11 @@ public final class NodeProcess implements AutoCloseable {
   /** {@code kill -9} of the embedded Cassandra alone. */
   public void killCassandra() {
     // asked anew: the node starts another one when it dies
-    List<ProcessHandle> now = process.descendants().toList();
+    List<ProcessHandle> now =
+        process
+            .descendants()
+            .filter(child -> child.info().commandLine().orElse("").contains("CassandraChild"))
+            .toList();
     if (now.size() != 1) {
       throw new AssertionError("one child process of the node, and not " + now);
     }

@@ -30,7 +30,7 @@ final class NodeCommand implements Callable<Integer> {
       paramLabel = "ROLE",
       description =
           "What runs here, separated by commas: api (HTTP), session (conversations), worker"
-              + " (models); default: all.")
+              + " (models), bulk (jobs through Kafka); default: all but bulk.")
   private List<String> roles = List.of();
 
   @Option(

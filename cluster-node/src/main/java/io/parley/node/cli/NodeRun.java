@@ -121,7 +121,9 @@ final class NodeRun {
   }
 
   private static String managed(Node node) {
-    String journal = node.embeddedJournal().map(address -> "\nCassandra: " + address).orElse("");
+    String journal =
+        node.embeddedJournal().map(address -> "\nCassandra: " + address).orElse("")
+            + node.embeddedBroker().map(address -> "\nKafka: " + address).orElse("");
     return node.managementAddress()
         .map(listener -> "\nManagement: http://" + authority(listener) + journal)
         .orElse(journal);

@@ -5,12 +5,10 @@ import akka.http.javadsl.model.headers.RawHeader;
 import io.parley.node.http.Turns.OnDisconnect;
 import io.parley.node.http.Turns.Start;
 import io.parley.node.http.Turns.Started;
-import io.parley.node.http.openai.ChatJson;
 import io.parley.node.http.openai.ChatRequest;
 import io.parley.node.http.openai.ChatStream;
 import io.parley.routing.protocol.SessionId;
 import io.parley.sessions.SessionCommand.TurnRequest;
-import io.parley.sessions.SessionCommand.TurnStatus;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
@@ -21,10 +19,12 @@ final class ChatRoutes {
   static final String SESSION_HEADER = "X-Parley-Session";
 
   private final Turns turns;
+  private final Answers answers;
   private final ModelRoutes models;
 
   ChatRoutes(Turns turns, ModelRoutes models) {
     this.turns = turns;
+    this.answers = new Answers(turns::failure);
     this.models = models;
   }
 
@@ -92,16 +92,6 @@ final class ChatRoutes {
       Started started, ChatRequest request, OnDisconnect guard) {
     return turns
         .await(started, request.sampling().logProbs(), guard)
-        .thenApply(
-            ended -> {
-              if (ended.turn().status() == TurnStatus.FAILED) {
-                throw turns.failure(ended.turn().failure());
-              }
-              if (ended.turn().status() == TurnStatus.CANCELLED) {
-                throw Errors.cancelled();
-              }
-              return Replies.ok(
-                  ChatJson.completion(started.session(), ended.turn(), ended.tokens()));
-            });
+        .thenApply(ended -> Replies.ok(answers.chat(started.session(), ended)));
   }
 }

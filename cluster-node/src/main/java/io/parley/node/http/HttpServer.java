@@ -67,17 +67,20 @@ public final class HttpServer {
    * @param settings its limits are the edge's
    * @param models the owner of this node's models, if it has the role {@code worker}
    * @param audit empty on a node without a journal
+   * @param bulk where bulk stands, if it has the role {@code bulk}
    */
   public static CompletionStage<HttpServer> startManagement(
       ActorSystem<?> system,
       HttpSettings settings,
       ManagementSettings management,
       Optional<ActorRef<NodeModels.Command>> models,
-      Optional<Audit> audit) {
+      Optional<Audit> audit,
+      Optional<BulkView> bulk) {
     ApiKeys keys = requireSafe(management);
     Router router = new Router();
     new ManagementRoutes(system, models).addTo(router);
     new ClusterRoutes(system).addTo(router);
+    new BulkRoutes(bulk).addTo(router);
     new AuditRoutes(audit, "management", settings).addForOperators(router);
     Place place = new Place("management", management.host(), management.port());
     return bind(system, settings, place, keys, router, Stopping.notYet());

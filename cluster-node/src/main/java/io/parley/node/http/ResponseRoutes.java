@@ -14,10 +14,8 @@ import io.parley.node.http.openai.ResponsesStream.Position;
 import io.parley.routing.protocol.Message;
 import io.parley.sessions.SessionCommand.CancelTurn;
 import io.parley.sessions.SessionCommand.DeleteTurn;
-import io.parley.sessions.SessionCommand.Failure;
 import io.parley.sessions.SessionCommand.Reply.Done;
 import io.parley.sessions.SessionCommand.TurnRequest;
-import io.parley.sessions.SessionCommand.TurnStatus;
 import io.parley.sessions.SessionCommand.TurnView;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,12 +26,14 @@ import java.util.concurrent.ThreadLocalRandom;
 /** {@code /v1/responses}. A response is a turn of a session. */
 final class ResponseRoutes {
   private final Turns turns;
+  private final Answers answers;
   private final Sessions sessions;
   private final Continuation continuation;
   private final ModelRoutes models;
 
   ResponseRoutes(Turns turns, Sessions sessions, ModelRoutes models) {
     this.turns = turns;
+    this.answers = new Answers(turns::failure);
     this.sessions = sessions;
     this.continuation = new Continuation(turns, sessions);
     this.models = models;
@@ -126,29 +126,19 @@ final class ResponseRoutes {
     OnDisconnect guard = turns.onDisconnect(call, started, cancel);
     return turns
         .await(started, false, guard)
-        .thenApply(
-            ended -> {
-              if (ended.turn().status() == TurnStatus.FAILED) {
-                throw failure(ended.turn().failure());
-              }
-              return Replies.ok(json(started, ended.turn()));
-            });
+        .thenApply(ended -> Replies.ok(answers.response(started.session(), ended.turn())));
   }
 
   private TurnEvents stream(Started started, TurnRequest asked, Position after) {
     return asked.sampling().form().filter(form -> !form.callable().isEmpty()).isPresent()
-        ? new CallResponsesStream(started.session(), started.turn(), asked, after, this::failure)
-        : new ResponsesStream(started.session(), started.turn(), asked, after, this::failure);
+        ? new CallResponsesStream(
+            started.session(), started.turn(), asked, after, answers::responseFailure)
+        : new ResponsesStream(
+            started.session(), started.turn(), asked, after, answers::responseFailure);
   }
 
   private ObjectNode json(Started started, TurnView turn) {
-    return ResponsesJson.response(started.session(), turn, this::failure);
-  }
-
-  /** Why a response failed; what a prompt is made of is called input here. */
-  private ApiException failure(Optional<Failure> why) {
-    ApiException error = turns.failure(why);
-    return error.param().filter("messages"::equals).isPresent() ? error.withParam("input") : error;
+    return ResponsesJson.response(started.session(), turn, answers::responseFailure);
   }
 
   private CompletionStage<TurnView> view(Started started) {

@@ -130,7 +130,7 @@ final class Turns {
    *
    * @return empty when the session or the key is not known
    */
-  private CompletionStage<Optional<Started>> find(Start start) {
+  CompletionStage<Optional<Started>> find(Start start) {
     return start(start.onlyIfKnown())
         .handle(
             (started, failure) -> {

@@ -44,7 +44,8 @@ class AuditRoutesTest {
             HttpSettings.of(config),
             new ManagementSettings("127.0.0.1", 0, Optional.empty()),
             Optional.empty(),
-            audit)
+            audit,
+            Optional.empty())
         .toCompletableFuture()
         .join();
   }

@@ -31,10 +31,10 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 
 /** Sessions in memory, whose turns go on when a test says so (or at once). */
-final class FakeSessions implements SessionGateway {
+public final class FakeSessions implements SessionGateway {
   /** What a turn will generate. */
-  record Script(List<Token> tokens, Finish finish, Optional<Failure> failure) {
-    static Script of(String... texts) {
+  public record Script(List<Token> tokens, Finish finish, Optional<Failure> failure) {
+    public static Script of(String... texts) {
       List<Token> tokens = new ArrayList<>();
       for (String text : texts) {
         tokens.add(new Token(100 + tokens.size(), text));
@@ -46,7 +46,7 @@ final class FakeSessions implements SessionGateway {
       return new Script(tokens, new Finish(reason, tail), failure);
     }
 
-    Script failing(Failure why) {
+    public Script failing(Failure why) {
       return new Script(tokens, finish, Optional.of(why));
     }
   }
@@ -90,13 +90,20 @@ final class FakeSessions implements SessionGateway {
   private int cancelled;
   private int reads;
 
-  synchronized FakeSessions answering(Script script) {
+  public synchronized FakeSessions answering(Script script) {
     scripts = request -> script;
     return this;
   }
 
+  /** The first turns go by these, one each, and all that follow by the last of them. */
+  public synchronized FakeSessions answeringInTurn(Script... inTurn) {
+    Deque<Script> left = new ArrayDeque<>(List.of(inTurn));
+    scripts = request -> left.size() > 1 ? left.poll() : left.peek();
+    return this;
+  }
+
   /** Turns wait for {@link #admit} and {@link #advance}. */
-  synchronized FakeSessions manual() {
+  public synchronized FakeSessions manual() {
     instant = false;
     return this;
   }
@@ -108,7 +115,7 @@ final class FakeSessions implements SessionGateway {
   }
 
   /** The next asks are refused so. */
-  synchronized FakeSessions refuseNext(int times, RefusalReason reason) {
+  public synchronized FakeSessions refuseNext(int times, RefusalReason reason) {
     for (int i = 0; i < times; i++) {
       refusals.add(refused(reason));
     }
@@ -128,11 +135,11 @@ final class FakeSessions implements SessionGateway {
     return this;
   }
 
-  synchronized int started() {
+  public synchronized int started() {
     return started;
   }
 
-  synchronized int cancelled() {
+  public synchronized int cancelled() {
     return cancelled;
   }
 
@@ -147,7 +154,7 @@ final class FakeSessions implements SessionGateway {
     return reads;
   }
 
-  synchronized TurnRequest lastRequest() {
+  public synchronized TurnRequest lastRequest() {
     TurnRequest last = null;
     for (Session session : sessions.values()) {
       for (Turn turn : session.turns) {
@@ -157,7 +164,7 @@ final class FakeSessions implements SessionGateway {
     return last;
   }
 
-  synchronized List<SessionId> ids() {
+  public synchronized List<SessionId> ids() {
     return List.copyOf(sessions.keySet());
   }
 
@@ -172,7 +179,7 @@ final class FakeSessions implements SessionGateway {
     throw new IllegalStateException("no turn runs");
   }
 
-  synchronized boolean isRunning() {
+  public synchronized boolean isRunning() {
     return sessions.values().stream()
         .flatMap(session -> session.turns.stream())
         .anyMatch(turn -> !turn.status.ended());
@@ -185,7 +192,7 @@ final class FakeSessions implements SessionGateway {
   }
 
   /** Journals some more tokens of the running turn; after the last it ends. */
-  synchronized void advance(int tokens) {
+  public synchronized void advance(int tokens) {
     advance(running(), tokens);
   }
 

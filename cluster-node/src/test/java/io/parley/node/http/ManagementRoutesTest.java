@@ -86,7 +86,12 @@ class ManagementRoutesTest {
   private static HttpServer serve(
       ManagementSettings settings, Optional<ActorRef<NodeModels.Command>> models) {
     return HttpServer.startManagement(
-            kit.system(), HttpSettings.of(config), settings, models, Optional.of(AUDIT))
+            kit.system(),
+            HttpSettings.of(config),
+            settings,
+            models,
+            Optional.of(AUDIT),
+            Optional.empty())
         .toCompletableFuture()
         .join();
   }

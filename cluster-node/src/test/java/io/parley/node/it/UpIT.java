@@ -42,6 +42,7 @@ class UpIT {
           parley.engine.threads=-1             | parley.engine.threads
           parley.management.port=70000         | parley.management.port
           parley.models.drain-timeout=-1s      | parley.models.drain-timeout
+          parley.bulk.in-flight=0              | parley.bulk.in-flight
           parley.journal.threads=0             | parley.journal.threads
           parley.journal.lease-ttl=1s          | parley.journal.lease-ttl
           parley.journal.embedded.heap=1       | parley.journal.embedded.heap
@@ -146,8 +147,9 @@ class UpIT {
   }
 
   @Test
-  void signalsStopNodeAndJournalInOrderAndAKillBlocksNothing() {
-    try (NodeProcess node = NodeProcess.started(data())) {
+  void signalsStopNodeJournalAndBrokerInOrderAndAKillBlocksNothing() {
+    try (NodeProcess node = NodeProcess.started(data(), "--bulk")) {
+      assertThat(node.output()).contains("Kafka: 127.0.0.1:");
       node.interrupt();
       assertStoppedInOrder(node);
 
@@ -165,7 +167,7 @@ class UpIT {
 
   private static void assertStoppedInOrder(NodeProcess node) {
     assertThat(node.output().strip()).endsWith("parley: stopping\nparley: stopped");
-    assertThat(node.children()).hasSize(1).noneMatch(ProcessHandle::isAlive);
+    assertThat(node.children()).hasSize(2).noneMatch(ProcessHandle::isAlive);
   }
 
   private Path data() {

@@ -1,8 +1,6 @@
 package io.parley.persistence.embedded;
 
-import io.parley.persistence.JournalException;
 import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
@@ -11,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -21,86 +18,74 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
-/** One run of the child: from its start to its exit. */
-final class ChildProcess {
-  private static final String MAIN_CLASS = "io.parley.cassandra.CassandraChild";
-  private static final String PREFIX = "parley-cassandra: ";
+/**
+ * One run of a child JVM: from its start to its exit. The child says {@code ready} or {@code failed
+ * <reason>} behind its prefix on standard output, and stops when its standard input ends.
+ */
+public final class ChildProcess {
   private static final String FAILED = "failed ";
   private static final int TAIL_LINES = 20;
-  private static final Duration PREVIOUS_OWNER_WAIT = Duration.ofSeconds(30);
 
+  private final Launch launch;
   private final Process process;
-  private final Path log;
   private final CompletableFuture<Void> ready = new CompletableFuture<>();
   private final Deque<String> tail = new ArrayDeque<>();
   private volatile String failure = "";
 
-  private ChildProcess(Process process, Path log) {
+  private ChildProcess(Launch launch, Process process) {
+    this.launch = launch;
     this.process = process;
-    this.log = log;
-    Thread reader = new Thread(this::readOutput, "cassandra-output");
+    Thread reader = new Thread(this::readOutput, launch.what() + "-output");
     reader.setDaemon(true);
     reader.start();
   }
 
+  /**
+   * What to start.
+   *
+   * @param what for people, such as Cassandra
+   * @param prefix how the lines that it says to its parent begin
+   * @param folder its working folder
+   * @param log where people find more
+   * @param timeoutKey the setting of how long a start may take
+   */
+  public record Launch(
+      String what, String prefix, List<String> command, Path folder, Path log, String timeoutKey) {
+    public Launch {
+      command = List.copyOf(command);
+    }
+  }
+
   /** Starts the process and returns at once. */
-  static ChildProcess launch(EmbeddedSettings settings, Path lib, Path data, LoopbackPorts ports)
-      throws IOException {
-    Path tmp = Files.createDirectories(data.resolve("tmp"));
-    Path log = Files.createDirectories(data.resolve("logs")).resolve("cassandra.log");
-    long heapMebibytes = settings.heapBytes() >> 20;
-    List<Path> jars = jars(lib);
-    ClassArchive archive = ClassArchive.of(settings.classArchives(), lib, jars);
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("@" + lib.resolve("jvm.options"));
-    command.addAll(archive.jvmOptions());
-    command.addAll(
-        List.of(
-            "-Xms" + heapMebibytes + "m",
-            "-Xmx" + heapMebibytes + "m",
-            "-XX:ActiveProcessorCount="
-                + Math.min(settings.processors(), Runtime.getRuntime().availableProcessors()),
-            "-XX:ErrorFile=" + data.resolve("logs").resolve("hs_err.log"),
-            "-Djava.io.tmpdir=" + tmp,
-            "-Dparley.cassandra.log=" + log,
-            "-cp",
-            String.join(File.pathSeparator, jars.stream().map(Path::toString).toList()),
-            MAIN_CLASS,
-            "--data",
-            data.toString(),
-            "--cql-port",
-            Integer.toString(ports.cql()),
-            "--storage-port",
-            Integer.toString(ports.storage()),
-            "--durability",
-            settings.durability(),
-            "--lock-wait-millis",
-            Long.toString(PREVIOUS_OWNER_WAIT.toMillis())));
-    command.addAll(archive.childOptions());
-    ProcessBuilder builder = new ProcessBuilder(command);
+  public static ChildProcess start(Launch launch) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(launch.command());
     // the parent's own flags are not meant for the child
     builder.environment().remove("JAVA_TOOL_OPTIONS");
     builder.environment().remove("JDK_JAVA_OPTIONS");
     return new ChildProcess(
-        builder.directory(data.toFile()).redirectErrorStream(true).start(), log);
+        launch, builder.directory(launch.folder().toFile()).redirectErrorStream(true).start());
   }
 
-  /** In a fixed order: an archive of classes fits only the class path that it was made with. */
-  private static List<Path> jars(Path lib) throws IOException {
+  /** The jars of a folder, in a fixed order: an archive of classes fits only one class path. */
+  public static List<Path> jars(Path lib) throws IOException {
     try (Stream<Path> files = Files.list(lib)) {
       return files.filter(file -> file.toString().endsWith(".jar")).sorted().toList();
     }
   }
 
+  /** The JVM that this process runs on. */
+  public static String java() {
+    return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+  }
+
   /**
-   * Waits until the child answers CQL.
+   * Waits until the child says that it is ready.
    *
    * @param progress called about once a second with the seconds so far
-   * @throws JournalException with the child's own reason, if it ends or takes too long; it is ended
+   * @throws ChildException with the child's own reason, if it ends or takes too long; it is ended
    *     then
    */
-  void awaitReady(Duration timeout, LongConsumer progress) throws InterruptedException {
+  public void awaitReady(Duration timeout, LongConsumer progress) throws InterruptedException {
     long begin = System.nanoTime();
     while (true) {
       long elapsed = System.nanoTime() - begin;
@@ -109,16 +94,19 @@ final class ChildProcess {
         return;
       } catch (ExecutionException e) {
         process.waitFor(5, TimeUnit.SECONDS);
-        throw new JournalException(describeEnd(), e.getCause());
+        throw new ChildException(describeEnd(), e.getCause());
       } catch (TimeoutException e) {
         if (elapsed > timeout.toNanos()) {
           process.destroyForcibly();
-          throw new JournalException(
-              "the embedded Cassandra did not answer within "
+          throw new ChildException(
+              "the embedded "
+                  + launch.what()
+                  + " did not answer within "
                   + timeout.toSeconds()
                   + " s; see "
-                  + log
-                  + " or raise parley.journal.embedded.start-timeout",
+                  + launch.log()
+                  + " or raise "
+                  + launch.timeoutKey(),
               e);
         }
         progress.accept(TimeUnit.NANOSECONDS.toSeconds(elapsed));
@@ -127,23 +115,24 @@ final class ChildProcess {
   }
 
   /** Completes when the process has ended. */
-  CompletableFuture<Process> onExit() {
+  public CompletableFuture<Process> onExit() {
     return process.onExit();
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
-  boolean portWasTaken() {
+  /** Whether it failed because somebody else had one of its ports. */
+  public boolean portWasTaken() {
     return failure.contains("already in use") || failure.contains("Failed to bind");
   }
 
   /**
    * Asks the child to stop in order, by a byte and the end of its input, and ends it by force if
-   * that takes too long. Acknowledged writes are in its commit log either way.
+   * that takes too long. Acknowledged writes are in its logs on disk either way.
    */
-  void stop(Duration timeout) throws InterruptedException {
+  public void stop(Duration timeout) throws InterruptedException {
     try (OutputStream in = process.getOutputStream()) {
       in.write('.');
     } catch (IOException e) {
@@ -155,7 +144,7 @@ final class ChildProcess {
   }
 
   /** One line: how the process ended, why as far as it said, and where more is. */
-  String describeEnd() {
+  public String describeEnd() {
     String why = failure;
     if (why.isEmpty()) {
       synchronized (tail) {
@@ -168,7 +157,7 @@ final class ChildProcess {
       }
     }
     String how = process.isAlive() ? "failed" : "ended with status " + process.exitValue();
-    return "the embedded Cassandra " + how + ": " + why + "; see " + log;
+    return "the embedded " + launch.what() + " " + how + ": " + why + "; see " + launch.log();
   }
 
   private void readOutput() {
@@ -185,10 +174,10 @@ final class ChildProcess {
   }
 
   private void accept(String line) {
-    if (line.equals(PREFIX + "ready")) {
+    if (line.equals(launch.prefix() + "ready")) {
       ready.complete(null);
-    } else if (line.startsWith(PREFIX + FAILED)) {
-      failure = line.substring((PREFIX + FAILED).length());
+    } else if (line.startsWith(launch.prefix() + FAILED)) {
+      failure = line.substring((launch.prefix() + FAILED).length());
     } else if (!line.startsWith("WARNING: ")) {
       synchronized (tail) {
         if (tail.size() == TAIL_LINES) {

@@ -2,51 +2,25 @@ package io.parley.persistence.embedded;
 
 import io.parley.persistence.JournalEndpoint;
 import io.parley.persistence.JournalException;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.ArrayList;
+import java.util.List;
 
-/**
- * One Cassandra node in a child process, kept alive until {@link #close()}.
- *
- * <p>A child that dies is started again on the same ports, so that open drivers find it by
- * themselves. A thread of its own watches it; the class is safe to use from any thread.
- */
+/** One Cassandra node in a child process, kept alive until {@link #close()}. */
 public final class EmbeddedCassandra implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(EmbeddedCassandra.class);
-  private static final int PORT_TRIES = 5;
-  private static final Duration STOP_UNREADY_TIMEOUT = Duration.ofSeconds(3);
-  private static final Duration HEALTHY_AFTER = Duration.ofMinutes(1);
+  private static final String MAIN_CLASS = "io.parley.cassandra.CassandraChild";
+  private static final String PREFIX = "parley-cassandra: ";
+  private static final String NAME = "Cassandra";
+  private static final Duration PREVIOUS_OWNER_WAIT = Duration.ofSeconds(30);
 
-  private final EmbeddedSettings settings;
-  private final Path lib;
-  private final Path data;
-  private final EmbeddedCassandraListener listener;
-  private final CountDownLatch closing = new CountDownLatch(1);
-  private final Thread supervisor;
-  private final LoopbackPorts ports;
-  private volatile ChildProcess child;
+  private final SupervisedChild child;
 
-  private EmbeddedCassandra(
-      EmbeddedSettings settings,
-      Path lib,
-      Path data,
-      EmbeddedCassandraListener listener,
-      LoopbackPorts ports,
-      ChildProcess child) {
-    this.settings = settings;
-    this.lib = lib;
-    this.data = data;
-    this.listener = listener;
-    this.ports = ports;
+  private EmbeddedCassandra(SupervisedChild child) {
     this.child = child;
-    this.supervisor = new Thread(this::supervise, "cassandra-supervisor");
-    supervisor.setDaemon(true);
   }
 
   /**
@@ -61,27 +35,17 @@ public final class EmbeddedCassandra implements AutoCloseable {
     Path folder = data.toAbsolutePath().normalize();
     Path lib = lib(settings);
     try {
-      prepare(settings, folder);
-      for (int attempt = 1; ; attempt++) {
-        LoopbackPorts ports = LoopbackPorts.pick();
-        ChildProcess child = ChildProcess.launch(settings, lib, folder, ports);
-        try {
-          child.awaitReady(settings.startTimeout(), listener::starting);
-        } catch (JournalException e) {
-          if (child.portWasTaken() && attempt < PORT_TRIES) {
-            continue;
-          }
-          throw e;
-        } catch (InterruptedException e) {
-          // it has acknowledged nothing yet
-          child.stop(STOP_UNREADY_TIMEOUT);
-          throw e;
-        }
-        EmbeddedCassandra started =
-            new EmbeddedCassandra(settings, lib, folder, listener, ports, child);
-        started.supervisor.start();
-        return started;
-      }
+      return new EmbeddedCassandra(
+          SupervisedChild.start(
+              NAME,
+              limits(settings),
+              ports -> {
+                prepare(settings, folder);
+                return ChildProcess.start(launch(settings, lib, folder, ports));
+              },
+              listener));
+    } catch (ChildException e) {
+      throw new JournalException(e.getMessage(), e);
     } catch (IOException e) {
       throw new JournalException(
           "the embedded Cassandra cannot be started in " + folder + ": " + e.getMessage(), e);
@@ -89,6 +53,53 @@ public final class EmbeddedCassandra implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new JournalException("interrupted while the embedded Cassandra was starting", e);
     }
+  }
+
+  private static SupervisedChild.Limits limits(EmbeddedSettings settings) {
+    return new SupervisedChild.Limits(
+        settings.startTimeout(),
+        settings.stopTimeout(),
+        settings.restartsMax(),
+        settings.restartDelayMin(),
+        settings.restartDelayMax());
+  }
+
+  private static ChildProcess.Launch launch(
+      EmbeddedSettings settings, Path lib, Path data, LoopbackPorts ports) throws IOException {
+    Path tmp = Files.createDirectories(data.resolve("tmp"));
+    Path log = Files.createDirectories(data.resolve("logs")).resolve("cassandra.log");
+    long heapMebibytes = settings.heapBytes() >> 20;
+    List<Path> jars = ChildProcess.jars(lib);
+    ClassArchive archive = ClassArchive.of(settings.classArchives(), lib, jars);
+    List<String> command = new ArrayList<>();
+    command.add(ChildProcess.java());
+    command.add("@" + lib.resolve("jvm.options"));
+    command.addAll(archive.jvmOptions());
+    command.addAll(
+        List.of(
+            "-Xms" + heapMebibytes + "m",
+            "-Xmx" + heapMebibytes + "m",
+            "-XX:ActiveProcessorCount="
+                + Math.min(settings.processors(), Runtime.getRuntime().availableProcessors()),
+            "-XX:ErrorFile=" + data.resolve("logs").resolve("hs_err.log"),
+            "-Djava.io.tmpdir=" + tmp,
+            "-Dparley.cassandra.log=" + log,
+            "-cp",
+            String.join(File.pathSeparator, jars.stream().map(Path::toString).toList()),
+            MAIN_CLASS,
+            "--data",
+            data.toString(),
+            "--cql-port",
+            Integer.toString(ports.client()),
+            "--storage-port",
+            Integer.toString(ports.internal()),
+            "--durability",
+            settings.durability(),
+            "--lock-wait-millis",
+            Long.toString(PREVIOUS_OWNER_WAIT.toMillis())));
+    command.addAll(archive.childOptions());
+    return new ChildProcess.Launch(
+        NAME, PREFIX, command, data, log, "parley.journal.embedded.start-timeout");
   }
 
   /**
@@ -109,7 +120,7 @@ public final class EmbeddedCassandra implements AutoCloseable {
 
   /** Where it answers; the same for the life of this object, restarts included. */
   public JournalEndpoint endpoint() {
-    return JournalEndpoint.onLoopback(ports.cql());
+    return JournalEndpoint.onLoopback(child.ports().client());
   }
 
   /** Process id of the present child; another one after a restart. */
@@ -120,14 +131,7 @@ public final class EmbeddedCassandra implements AutoCloseable {
   /** Stops the child and waits for it. Nothing is started afterwards; calling it again is safe. */
   @Override
   public void close() {
-    closing.countDown();
-    try {
-      supervisor.interrupt();
-      supervisor.join();
-      child.stop(settings.stopTimeout());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    child.close();
   }
 
   private static Path lib(EmbeddedSettings settings) {
@@ -159,58 +163,5 @@ public final class EmbeddedCassandra implements AutoCloseable {
           "only %d MiB are free in %s and the journal wants %d MiB; make room, choose another data folder, or lower parley.journal.embedded.free-space-min"
               .formatted(free >> 20, data, settings.freeSpaceMinBytes() >> 20));
     }
-  }
-
-  private void supervise() {
-    int restarts = 0;
-    try {
-      while (true) {
-        long begin = System.nanoTime();
-        waitForExit();
-        if (System.nanoTime() - begin > HEALTHY_AFTER.toNanos()) {
-          restarts = 0;
-        }
-        String reason = child.describeEnd();
-        boolean running = false;
-        while (!running) {
-          if (restarts == settings.restartsMax()) {
-            LOG.error("Giving up after {} restarts: {}", restarts, reason);
-            listener.gaveUp(reason);
-            return;
-          }
-          restarts++;
-          LOG.warn("Restart {} of {}: {}", restarts, settings.restartsMax(), reason);
-          listener.died(reason, restarts, settings.restartsMax());
-          if (closing.await(delay(restarts).toMillis(), TimeUnit.MILLISECONDS)) {
-            return;
-          }
-          try {
-            prepare(settings, data);
-            child = ChildProcess.launch(settings, lib, data, ports);
-            child.awaitReady(settings.startTimeout(), listener::starting);
-            running = true;
-          } catch (IOException | JournalException e) {
-            reason = e.getMessage();
-          }
-        }
-        LOG.info("The embedded Cassandra answers again");
-        listener.restarted();
-      }
-    } catch (InterruptedException e) {
-      // closing: the present child is stopped by close()
-    }
-  }
-
-  private void waitForExit() throws InterruptedException {
-    try {
-      child.onExit().get();
-    } catch (java.util.concurrent.ExecutionException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private Duration delay(int restart) {
-    Duration delay = settings.restartDelayMin().multipliedBy(1L << Math.min(restart - 1, 20));
-    return delay.compareTo(settings.restartDelayMax()) < 0 ? delay : settings.restartDelayMax();
   }
 }
