@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -31,7 +32,7 @@ class ProductionConfTest {
 
   @Test
   void allSettingsTakeIt() {
-    assertThat(NodeSettings.from(config).roles()).isEqualTo(NodeSettings.ROLES);
+    assertThat(NodeSettings.from(config).roles()).isEqualTo(Set.of("api", "session", "worker"));
     assertThat(SessionSettings.from(config)).isNotNull();
     assertThat(RoutingSettings.from(config)).isNotNull();
     assertThat(WorkerSettings.from(config)).isNotNull();

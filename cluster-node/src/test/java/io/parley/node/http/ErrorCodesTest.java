@@ -27,7 +27,10 @@ class ErrorCodesTest {
 
   /** The routes of the second listener, which clients do not reach. */
   private static final Set<Path> MANAGEMENT =
-      Set.of(SOURCES.resolve("ManagementRoutes.java"), SOURCES.resolve("ClusterRoutes.java"));
+      Set.of(
+          SOURCES.resolve("ManagementRoutes.java"),
+          SOURCES.resolve("ClusterRoutes.java"),
+          SOURCES.resolve("BulkRoutes.java"));
 
   @Test
   void theGuideListsEachCodeAndNoOther() throws IOException {
