@@ -174,7 +174,7 @@ class ClusterSearchTest {
                 "parley.cluster.discovery.required-nodes",
                 Integer.toString(requiredNodes),
                 "parley.cluster.join-timeout",
-                "3s"))
+                "1s"))
         .enter(ClusterSearchTest::foundsNothing);
   }
 

@@ -2,12 +2,14 @@ package io.parley.node.chaos;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,6 +17,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -23,6 +26,10 @@ import java.util.stream.Stream;
  * killed with -9 and started again over the same data.
  */
 public final class NodeProcess implements AutoCloseable {
+  private static final int PORT_MIN = 15_000;
+  private static final int PORT_MAX = 32_000;
+  private static final int PORT_TRIES = 100;
+
   private static final Duration START_TIMEOUT = Duration.ofMinutes(4);
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(90);
   private static final long POLL_MILLIS = 200;
@@ -183,12 +190,24 @@ public final class NodeProcess implements AutoCloseable {
     List<ProcessHandle> now =
         process
             .descendants()
-            .filter(child -> child.info().commandLine().orElse("").contains("CassandraChild"))
+            .filter(child -> commandLine(child).contains("CassandraChild"))
             .toList();
     if (now.size() != 1) {
       throw new AssertionError("one child process of the node, and not " + now);
     }
     now.get(0).destroyForcibly();
+  }
+
+  /**
+   * All of it, where the system tells: the JVM gives its first 4,096 bytes, less than a class path.
+   */
+  private static String commandLine(ProcessHandle child) {
+    Path file = Path.of("/proc", Long.toString(child.pid()), "cmdline");
+    try {
+      return Files.readString(file, StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      return child.info().commandLine().orElse("");
+    }
   }
 
   /** SIGTERM, and waits for an end in order. */
@@ -310,9 +329,25 @@ public final class NodeProcess implements AutoCloseable {
     return Files.isRegularFile(inSources) ? inSources : root().resolve("bin/parley");
   }
 
+  /**
+   * A port that nobody listens on. It is none of those that the system gives to clients (from 32768
+   * on), one of which could take it before the node does, or while it is started again.
+   */
   public static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+    for (int tries = 0; tries < PORT_TRIES; tries++) {
+      int port = ThreadLocalRandom.current().nextInt(PORT_MIN, PORT_MAX);
+      if (isFree(port)) {
+        return port;
+      }
+    }
+    throw new IllegalStateException("no free port between " + PORT_MIN + " and " + PORT_MAX);
+  }
+
+  private static boolean isFree(int port) {
+    try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+      return socket.isBound();
+    } catch (BindException taken) {
+      return false;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

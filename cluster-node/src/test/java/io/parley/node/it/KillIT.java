@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
  * the journal.
  */
 class KillIT {
-  private static final int ROUNDS = 8;
-  private static final int ROUNDS_WITH_JOURNAL = 4;
+  private static final int ROUNDS = 6;
+  private static final int ROUNDS_WITH_JOURNAL = 2;
 
   private static final List<Moment> MOMENTS =
       List.of(Moment.START, Moment.MIDDLE, Moment.END, Moment.MIDDLE);
