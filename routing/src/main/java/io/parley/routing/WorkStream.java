@@ -16,13 +16,15 @@ import java.util.Set;
 
 /** A worker's stream as its dispatcher sees it. Used by the dispatcher's thread alone. */
 final class WorkStream implements Candidate {
+  private record Handed(WaitingWork work, long atNanos) {}
+
   private final long id;
   private final ActorRef<WorkerMessage> worker;
   private final ModelId model;
   private final WorkSource.Handle handle;
 
   /** Handed out and not confirmed; at most the stream's buffers hold. */
-  private final Map<AttemptId, WaitingWork> underWay = new LinkedHashMap<>();
+  private final Map<AttemptId, Handed> underWay = new LinkedHashMap<>();
 
   /** Of these, the ones that their session took back. */
   private final Set<AttemptId> takenBack = new LinkedHashSet<>();
@@ -37,9 +39,6 @@ final class WorkStream implements Candidate {
   private final Map<AttemptId, Long> suspects = new LinkedHashMap<>();
 
   private long heardNanos;
-
-  /** When each of these was handed out. */
-  private final Map<AttemptId, Long> handedNanos = new LinkedHashMap<>();
 
   private int freeSlots;
   private int reportedSlots;
@@ -136,8 +135,7 @@ final class WorkStream implements Candidate {
   void hand(WaitingWork work, long nowNanos) {
     waits = false;
     freeSlots = Math.max(0, freeSlots - 1);
-    underWay.put(work.id(), work);
-    handedNanos.put(work.id(), nowNanos);
+    underWay.put(work.id(), new Handed(work, nowNanos));
     if (work.work().suspect()) {
       suspects.put(work.id(), nowNanos);
     }
@@ -151,16 +149,16 @@ final class WorkStream implements Candidate {
   /** The worker has the work: whether its session still wants it. */
   boolean confirm(AttemptId attempt) {
     underWay.remove(attempt);
-    handedNanos.remove(attempt);
     return !takenBack.remove(attempt);
   }
 
   /** The worker had no slot left: the work, unless its session does not want it any more. */
   Optional<WaitingWork> giveBack(AttemptId attempt) {
-    WaitingWork work = underWay.remove(attempt);
-    handedNanos.remove(attempt);
+    Handed handed = underWay.remove(attempt);
     suspects.remove(attempt);
-    return takenBack.remove(attempt) ? Optional.empty() : Optional.ofNullable(work);
+    return takenBack.remove(attempt)
+        ? Optional.empty()
+        : Optional.ofNullable(handed).map(Handed::work);
   }
 
   /**
@@ -170,7 +168,7 @@ final class WorkStream implements Candidate {
   boolean owesAnAnswer(long nowNanos, long limitNanos) {
     return reportedSlots > 0
         && nowNanos - freeSinceNanos > limitNanos
-        && handedNanos.values().stream().anyMatch(handed -> nowNanos - handed > limitNanos);
+        && underWay.values().stream().anyMatch(handed -> nowNanos - handed.atNanos() > limitNanos);
   }
 
   /** What was handed out and not confirmed, without what was taken back. */
