@@ -217,25 +217,23 @@ class JournalIT {
       assertThat(JournalProbe.run(kit.system()).toCompletableFuture())
           .succeedsWithin(Duration.ofMinutes(1));
       String id = "late-last";
-      {
-        ActorRef<Counter.Add> before = kit.spawn(Counter.create(id));
-        for (int i = 1; i <= 3; i++) {
-          assertThat(add(kit, before).get(1, TimeUnit.MINUTES)).isEqualTo(i);
-        }
-        kit.stop(before);
-        ActorRef<Counter.Add> after = kit.spawn(Counter.create(id));
-        assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(4);
-        assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(5);
-        kit.stop(after);
-        for (int number = 4; number <= 5; number++) {
-          storeLate(driver, id, 3, number, "?");
-        }
-
-        ActorRef<Counter.Add> again = kit.spawn(Counter.create(id));
-        assertThat(add(kit, again).get(1, TimeUnit.MINUTES)).isEqualTo(6);
-        kit.stop(again);
-        assertThat(stored(kit, id)).isEqualTo(List.of("1", "2", "3", "4", "5", "6"));
+      ActorRef<Counter.Add> before = kit.spawn(Counter.create(id));
+      for (int i = 1; i <= 3; i++) {
+        assertThat(add(kit, before).get(1, TimeUnit.MINUTES)).isEqualTo(i);
       }
+      kit.stop(before);
+      ActorRef<Counter.Add> after = kit.spawn(Counter.create(id));
+      assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(4);
+      assertThat(add(kit, after).get(1, TimeUnit.MINUTES)).isEqualTo(5);
+      kit.stop(after);
+      for (int number = 4; number <= 5; number++) {
+        storeLate(driver, id, 3, number, "?");
+      }
+
+      ActorRef<Counter.Add> again = kit.spawn(Counter.create(id));
+      assertThat(add(kit, again).get(1, TimeUnit.MINUTES)).isEqualTo(6);
+      kit.stop(again);
+      assertThat(stored(kit, id)).isEqualTo(List.of("1", "2", "3", "4", "5", "6"));
     } finally {
       kit.shutdownTestKit();
     }

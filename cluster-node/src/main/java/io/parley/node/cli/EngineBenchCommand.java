@@ -2,26 +2,22 @@ package io.parley.node.cli;
 
 import com.typesafe.config.Config;
 import io.parley.node.StartupException;
+import io.parley.node.StoredText;
 import io.parley.node.bench.EngineLoop;
 import io.parley.node.bench.ProcessMemory;
 import io.parley.node.bench.ReplicaLoad;
-import io.parley.routing.protocol.ModelInfo;
 import io.parley.workers.batch.BatcherSettings;
 import io.parley.workers.engine.EngineSettings;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.tensorflow.MachineLimits;
 import io.parley.workers.engine.tensorflow.StepCost;
 import io.parley.workers.engine.tensorflow.TensorFlowEngine;
-import io.parley.workers.gguf.GgufFile;
-import io.parley.workers.model.ModelManifest;
 import io.parley.workers.model.ModelStore;
 import io.parley.workers.model.ModelStoreException;
 import io.parley.workers.model.ProgressListener;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.replica.EngineReplica;
 import io.parley.workers.replica.WarmUp;
-import io.parley.workers.text.GgufTokenizer;
-import io.parley.workers.text.JinjaChatTemplate;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -152,19 +148,12 @@ final class EngineBenchCommand implements Callable<Integer> {
   /** Whether no turn failed. */
   private boolean converse(TensorFlowEngine engine, StoredModel stored, Config config)
       throws InterruptedException {
-    ModelManifest manifest = stored.manifest();
-    GgufTokenizer tokenizer;
-    JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(stored.file())) {
-      tokenizer = GgufTokenizer.of(gguf.metadata(), EngineSettings.from(config).cacheFolder());
-      template = JinjaChatTemplate.of(gguf.metadata());
-    }
-    ModelInfo info =
-        new ModelInfo(manifest.id(), manifest.contextLength(), 0, "parley", manifest.licence());
+    StoredText text = StoredText.of(stored, EngineSettings.from(config));
     boolean all = true;
     // closes the engine, as its owner does afterwards: that has no effect then
     try (EngineReplica replica =
-        new EngineReplica(info, engine, tokenizer, template, BatcherSettings.from(config))) {
+        new EngineReplica(
+            text.info(), engine, text.tokenizer(), text.template(), BatcherSettings.from(config))) {
       WarmUp.run(replica, WARM_UP);
       System.out.println(BenchCommand.HEAD + "  prefill  cached");
       for (int count : users) {

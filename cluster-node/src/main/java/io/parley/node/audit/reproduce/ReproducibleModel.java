@@ -1,6 +1,6 @@
 package io.parley.node.audit.reproduce;
 
-import io.parley.routing.protocol.ModelInfo;
+import io.parley.node.StoredText;
 import io.parley.workers.engine.Device;
 import io.parley.workers.engine.Engine;
 import io.parley.workers.engine.EngineSettings;
@@ -8,14 +8,10 @@ import io.parley.workers.engine.EngineSpec;
 import io.parley.workers.engine.ImportListener;
 import io.parley.workers.engine.Kernels;
 import io.parley.workers.engine.tensorflow.TensorFlowEngine;
-import io.parley.workers.gguf.GgufFile;
 import io.parley.workers.model.ModelManifest;
-import io.parley.workers.model.ModelSupport;
 import io.parley.workers.model.StoredModel;
 import io.parley.workers.reproduce.Reproducer;
 import io.parley.workers.reproduce.Tolerance;
-import io.parley.workers.text.GgufTokenizer;
-import io.parley.workers.text.JinjaChatTemplate;
 import java.util.Arrays;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -26,16 +22,11 @@ public final class ReproducibleModel implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ReproducibleModel.class);
 
   private final Engine engine;
-  private final GgufTokenizer tokenizer;
-  private final JinjaChatTemplate template;
-  private final ModelInfo info;
+  private final StoredText text;
 
-  private ReproducibleModel(
-      Engine engine, GgufTokenizer tokenizer, JinjaChatTemplate template, ModelInfo info) {
+  private ReproducibleModel(Engine engine, StoredText text) {
     this.engine = engine;
-    this.tokenizer = tokenizer;
-    this.template = template;
-    this.info = info;
+    this.text = text;
   }
 
   /**
@@ -45,22 +36,8 @@ public final class ReproducibleModel implements AutoCloseable {
    */
   public static ReproducibleModel open(
       StoredModel stored, EngineSettings settings, String variant) {
-    ModelManifest manifest = stored.manifest();
-    GgufTokenizer tokenizer;
-    JinjaChatTemplate template;
-    try (GgufFile gguf = GgufFile.open(stored.file())) {
-      ModelSupport.check(gguf);
-      tokenizer = GgufTokenizer.of(gguf.metadata(), settings.cacheFolder());
-      template = JinjaChatTemplate.of(gguf.metadata());
-    }
-    ModelInfo info =
-        new ModelInfo(
-            manifest.id(),
-            manifest.contextLength(),
-            manifest.createdEpochSeconds(),
-            "parley",
-            manifest.licence());
-    return new ReproducibleModel(load(stored, settings, variant), tokenizer, template, info);
+    StoredText text = StoredText.of(stored, settings);
+    return new ReproducibleModel(load(stored, settings, variant), text);
   }
 
   private static Engine load(StoredModel stored, EngineSettings settings, String variant) {
@@ -102,7 +79,12 @@ public final class ReproducibleModel implements AutoCloseable {
   /** One for one run. */
   public Reproducer reproducer(boolean everyToken) {
     return new Reproducer(
-        engine, tokenizer, template, info, Tolerance.BETWEEN_VARIANTS, everyToken);
+        engine,
+        text.tokenizer(),
+        text.template(),
+        text.info(),
+        Tolerance.BETWEEN_VARIANTS,
+        everyToken);
   }
 
   @Override
